@@ -1,0 +1,1 @@
+"""Nouns and pure rules: no threads, files, clocks or sockets."""

@@ -1,0 +1,1 @@
+"""Verbs: what can be asked of the actors, one file a noun."""

@@ -1,0 +1,61 @@
+"""What can be asked of cron jobs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from clawft.domain.cron import CronJob, JobName
+from clawft.domain.values import MAX_CONTENT, UNSET, Success, UnsetType
+from clawft.runtime import Ask, Tell
+
+Schedule = Annotated[str, Meta(min_length=1, max_length=200)]
+Payload = Annotated[str, Meta(max_length=MAX_CONTENT)]
+
+
+class ListJobs(Ask[tuple[CronJob, ...]], frozen=True):
+    """Every job, by name. Looking changes nothing."""
+
+
+class GetJob(Ask[CronJob], frozen=True):
+    id: str
+
+
+class CreateJob(Ask[CronJob], frozen=True):
+    """A new job. ``payload``: a JSON object ``{agent, session, message, deliver}`` or plain text."""
+
+    name: JobName
+    schedule: Schedule
+    enabled: bool = True
+    timezone: str = "UTC"
+    payload: Payload | UnsetType = UNSET
+
+
+class UpdateJob(Ask[CronJob], frozen=True):
+    """Change what is given, keep the rest. What a job reports about itself (its id, status and runs) may be
+    sent back unchanged and is not changed by it."""
+
+    id: str
+    name: JobName | UnsetType = UNSET
+    schedule: Schedule | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+    payload: Payload | UnsetType | None = UNSET
+
+
+class DeleteJob(Ask[Success], frozen=True):
+    """Forget a job; a run under way is stopped."""
+
+    id: str
+
+
+class RunJob(Ask[Success], frozen=True):
+    """Start a run now, whatever the schedule says. Answers when it has begun."""
+
+    id: str
+
+
+class Tick(Tell, frozen=True):
+    """It is ``now``: run what fell due since the last tick."""
+
+    now: datetime

@@ -1,0 +1,62 @@
+"""What can be asked of tools."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from clawft.domain.tools import ToolInfo, ToolResult, ToolSpec
+from clawft.domain.values import MAX_CONTENT, Success
+from clawft.runtime import Ask
+
+
+class ListTools(Ask[tuple[ToolInfo, ...]], frozen=True):
+    """Every tool, by name, with its schema."""
+
+
+class GetToolSchema(Ask[dict[str, Any]], frozen=True):
+    """The JSON Schema of a tool's parameters."""
+
+    name: str
+
+
+class ToolSpecs(Ask[tuple[ToolSpec, ...]], frozen=True):
+    """The tools an agent may use; None: all of them. Names nobody has are left out."""
+
+    allowed: tuple[str, ...] | None = None
+
+
+class CallTool(Ask[ToolResult], frozen=True):
+    """Run a tool. Bad arguments, a failure or a time-out are results that say so, not errors."""
+
+    name: str
+    arguments: dict[str, Any]
+    session_key: str
+    agent_id: str
+    call_id: str = ""
+    depth: int = 0
+    """How many delegations the calling turn is inside of."""
+
+
+class RegisterTool(Ask[ToolInfo], frozen=True):
+    """Offer a tool that somebody outside runs: its calls are published on ``tool:call`` and answered by
+    ``AnswerToolCall``. The same name replaces an earlier registration; built-in tools cannot be replaced."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+    description: Annotated[str, Meta(min_length=1, max_length=2000)]
+    parameters: dict[str, Any]
+    timeout: Annotated[float, Meta(gt=0, le=600)] = 60.0
+    """Seconds one call may wait for its answer."""
+
+
+class RemoveTool(Ask[Success], frozen=True):
+    """Take back a tool that was registered."""
+
+    name: str
+
+
+class AnswerToolCall(Ask[Success], frozen=True):
+    """The result of a call that was published on ``tool:call``; a call is answered once."""
+
+    id: str
+    content: Annotated[str, Meta(max_length=MAX_CONTENT)]
+    is_error: bool = False

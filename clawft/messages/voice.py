@@ -1,0 +1,32 @@
+"""What can be asked of the voice device."""
+
+from clawft.domain.values import UNSET, Success, UnsetType
+from clawft.domain.voice import Language, MicTest, SpeakerTest, VoiceStatus
+from clawft.runtime import Ask
+
+
+class GetVoiceStatus(Ask[VoiceStatus], frozen=True):
+    """The device as it is now."""
+
+
+class PutVoiceSettings(Ask[Success], frozen=True, rename="camel"):
+    """Change what is given, keep the rest."""
+
+    enabled: bool | UnsetType = UNSET
+    wake_word_enabled: bool | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
+    echo_cancel: bool | UnsetType = UNSET
+    noise_suppression: bool | UnsetType = UNSET
+    push_to_talk: bool | UnsetType = UNSET
+
+
+class TestMic(Ask[MicTest], frozen=True):
+    """Listen for about a second and say how loud it was."""
+
+    __test__ = False  # pytest collects classes by this name
+
+
+class TestSpeaker(Ask[SpeakerTest], frozen=True):
+    """Play a tone."""
+
+    __test__ = False
