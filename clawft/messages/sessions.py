@@ -34,6 +34,23 @@ class CreateSession(Ask[SessionSummary], frozen=True):
     agent_id: Annotated[str, Meta(min_length=1, max_length=128)]
 
 
+class OpenSession(Ask[SessionSummary], frozen=True):
+    """The session with this key, made if it is not there yet; one that is there is left as it is.
+
+    For actors that hold conversations of their own (a cron job, a delegation). No route asks it.
+    """
+
+    key: str
+    agent_id: str
+    """Who answers in it; refused with not_found when nobody has this id."""
+    model: str = ""
+    """Used in this session instead of the agent's own model; empty: the agent's."""
+    parent_key: str = ""
+    """The session whose turn delegated this one."""
+    depth: int = 0
+    """How many delegations it is inside of; its turns say so in ``CallTool.depth``."""
+
+
 class DeleteSession(Ask[Ok], frozen=True):
     """Stop the session's work at once and forget it."""
 
