@@ -1,0 +1,48 @@
+"""Routing: kinds, tiers and the model that takes a request."""
+
+import pytest
+
+from clawft.domain.config import PipelineConfig
+from clawft.domain.routing import Kind, Route, kind_of, route, tier_of
+
+BOTH = PipelineConfig(fast_model="a/small", strong_model="a/large")
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        ("/tools", "command"),
+        ('Use the read_file tool with {"path": "a.txt"}', "command"),
+        ("Remember that the gate code is 4711", "memory"),
+        ("what do you know about gates?", "memory"),
+        ("summarise: one. two. three.", "summary"),
+        ("TL;DR of this", "summary"),
+        ("read the file notes.txt", "files"),
+        ("list files", "files"),
+        ("please debug this traceback", "code"),
+        ("where is the station", "question"),
+        ("Really?", "question"),
+        ("good morning", "chat"),
+        ("", "chat"),
+    ],
+)
+def test_a_request_is_of_the_kind_it_begins_like(request_: str, kind: Kind) -> None:
+    assert kind_of(request_) == kind
+
+
+def test_the_tier_changes_at_a_complexity_of_thirty_hundredths() -> None:
+    assert (tier_of(0.0), tier_of(0.299), tier_of(0.30), tier_of(1.0)) == (2, 2, 3, 3)
+
+
+def test_each_tier_has_its_model() -> None:
+    assert route("own/one", BOTH, 0.1) == Route("a/small", 2)
+    assert route("own/one", BOTH, 0.9) == Route("a/large", 3)
+
+
+def test_without_a_model_for_the_tier_the_agents_own_is_used() -> None:
+    assert route("own/one", PipelineConfig(strong_model="a/large"), 0.1) == Route("own/one", 2)
+    assert route("own/one", PipelineConfig(), 0.9) == Route("own/one", 3)
+
+
+def test_a_session_made_for_one_model_keeps_it() -> None:
+    assert route("child/model", BOTH, 0.9, fixed=True) == Route("child/model", 3)
