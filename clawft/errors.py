@@ -96,6 +96,13 @@ class Cancelled(ClawftError):
     status = 409
 
 
+class ModelFailed(ClawftError):
+    """The model that was to answer is not there, or it gave no answer."""
+
+    code = "model_error"
+    status = 502
+
+
 class UsageError(ClawftError):
     """The host was started in a way it refuses. The process exits with 78 (EX_CONFIG)."""
 

@@ -55,7 +55,7 @@ def _result(call: ToolCallInfo) -> ModelMessage:
 
 
 def shortened(text: str, most: int) -> str:
-    """The head and the tail of a text longer than ``most`` characters, and how much is missing between them."""
+    """The head and the tail of a text longer than ``most`` characters, and how much is missing."""
     if len(text) <= most:
         return text
     half = most // 2

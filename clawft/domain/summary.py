@@ -10,8 +10,9 @@ _ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORD = re.compile(r"\w{3,}")
 _COMMON = frozenset(
     _WORD.findall(
-        "and are but can did does for from had has have her here his how its just more not now our out she some "
-        "than that the their them then there they this was were what when where which who will with would you your"
+        "and are but can did does for from had has have her here his how its just more not now our out she "
+        "some than that the their them then there they this was were what when where which who will with "
+        "would you your"
     )
 )
 _OPENING = 0.5

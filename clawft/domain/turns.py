@@ -16,6 +16,7 @@ TurnEnd = Literal[
     "repeated_call",
     "model_error",
     "stopped",
+    "client_gone",
     "session_deleted",
     "agent_stopped",
     "host_stopped",
