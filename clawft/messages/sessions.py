@@ -51,24 +51,6 @@ class OpenSession(Ask[SessionSummary], frozen=True):
     """How many delegations it is inside of; its turns say so in ``CallTool.depth``."""
 
 
-class OpenSession(Ask[SessionSummary], frozen=True):
-    """Have a session for work of the host's own, such as a cron job or a delegation.
-
-    The session that has the ``key`` already is answered as it is; else a new one is made. No route asks this.
-    """
-
-    agent_id: str
-    key: str = ""
-    """Empty: a new key."""
-    model: str = ""
-    """The one model of this session; empty: the agent's."""
-    parent_key: str = ""
-    """The session whose turn asked for it. Deleting or stopping that one does not reach this one by itself:
-    whoever delegated stops it."""
-    depth: int = 0
-    """How many delegations this session is inside of; its turns' tool calls carry it."""
-
-
 class CountSessions(Ask[int], frozen=True):
     """How many sessions there are. Answered from memory."""
 
