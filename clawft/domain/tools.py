@@ -1,10 +1,24 @@
-"""Tools: what an agent can do besides talking."""
+"""Tools: what an agent can do besides talking, and the rules their arguments and results obey."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from clawft.domain.values import UNSET, UnsetType, Value
+from clawft.errors import Invalid
 
 Effect = Literal["read", "write", "network", "process", "device"]
+
+MAX_OUTPUT = 64 * 1024
+"""Bytes of a result that reach the model: its head and its tail."""
+
+MAX_SCHEMA = 64 * 1024
+"""Bytes of JSON one schema may be."""
 
 
 class ToolSpec(Value, frozen=True):
@@ -26,9 +40,88 @@ class ToolInfo(Value, frozen=True):
     schema: dict[str, Any] | UnsetType = UNSET
 
 
+class ToolCall(Value, frozen=True):
+    """One call of a tool, on behalf of a session's agent."""
+
+    name: str
+    arguments: dict[str, Any]
+    session_key: str
+    agent_id: str
+    call_id: str = ""
+    depth: int = 0
+    """How many delegations the calling turn is inside of."""
+
+
 class ToolResult(Value, frozen=True):
     """What a tool call came to. ``content`` is for the model; an error is content too, and says so."""
 
     content: str
     is_error: bool = False
     truncated: bool = False
+
+
+Complaint = str
+"""One sentence for the model: which argument is wrong, and how."""
+
+ArgumentCheck = Callable[[dict[str, Any]], Complaint | None]
+
+
+def argument_check(parameters: dict[str, Any]) -> ArgumentCheck:
+    """The check of a JSON Schema, compiled once. Raises ``Invalid`` for what is no schema of an object.
+
+    A ``$ref`` to anything outside the schema is never fetched; arguments that would need it are refused.
+    """
+    _check_schema(parameters)
+    # An empty registry: jsonschema's default one downloads remote references.
+    validator = Draft202012Validator(parameters, registry=Registry())
+
+    def check(arguments: dict[str, Any]) -> Complaint | None:
+        try:
+            error = best_match(validator.iter_errors(arguments))
+        except (Unresolvable, RecursionError):
+            return "the tool's schema cannot be used: it has a reference that leads nowhere"
+        return None if error is None else _sentence(error, parameters)
+
+    return check
+
+
+def _check_schema(parameters: dict[str, Any]) -> None:
+    if len(msgspec.json.encode(parameters)) > MAX_SCHEMA:
+        raise Invalid(f"a schema has at most {MAX_SCHEMA} bytes", path="$.parameters")
+    if parameters.get("type") != "object":
+        raise Invalid("a tool's parameters are a schema of type object", path="$.parameters.type")
+    try:
+        Draft202012Validator.check_schema(parameters)
+    except SchemaError as error:
+        where = "$.parameters" + error.json_path.removeprefix("$")
+        raise Invalid(f"no JSON Schema: {_short(error.message)}", path=where) from error
+
+
+def _sentence(error: ValidationError, parameters: dict[str, Any]) -> Complaint:
+    where = error.json_path.removeprefix("$").removeprefix(".")
+    if error.validator == "required":
+        needed = cast("list[str]", error.validator_value)
+        missing = next(name for name in needed if name not in cast("dict[str, Any]", error.instance))
+        return f"the argument `{where + '.' if where else ''}{missing}` is missing"
+    if error.validator == "additionalProperties" and not where:
+        known = ", ".join(f"`{name}`" for name in parameters.get("properties", {})) or "no arguments"
+        return f"{_short(error.message)}; the tool takes {known}"
+    return f"the argument `{where or '$'}` is wrong: {_short(error.message)}"
+
+
+def _short(text: str, limit: int = 200) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-limit // 2 :]}"
+
+
+def capped(result: ToolResult, limit: int = MAX_OUTPUT) -> ToolResult:
+    """The result, at most about ``limit`` bytes long: head and tail are kept, what is left out is counted.
+
+    Lone surrogates become question marks, so that what comes out is always valid UTF-8.
+    """
+    data = result.content.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return msgspec.structs.replace(result, content=data.decode())
+    head = data[: limit // 2].decode("utf-8", "ignore")
+    tail = data[-(limit // 2) :].decode("utf-8", "ignore")
+    mark = f"\n[… {len(data) - limit:,} bytes left out …]\n"
+    return ToolResult(content=head + mark + tail, is_error=result.is_error, truncated=True)
