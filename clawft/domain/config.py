@@ -1,71 +1,103 @@
-"""Config: what the operator chose. Secrets are not in it."""
+"""Config: what the operator chose. Secrets are not in it.
 
+Unknown members are refused at every depth: what a PUT says and we would not keep must not look kept.
+"""
+
+import re
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
+from clawft.domain.keys import ProviderKey, origin_of, refuse_placeholder
 from clawft.domain.values import UNSET, UnsetType, Value
+from clawft.errors import Invalid
 
 OFFLINE_MODEL = "offline/rules-1"
 """The model that is always there: rules, no network, no key."""
 
 
-class AgentDefaults(Value, frozen=True):
+class AgentDefaults(Value, frozen=True, forbid_unknown_fields=True):
     model: str = OFFLINE_MODEL
     max_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] = 4096
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.7
 
 
-class AgentsConfig(Value, frozen=True):
+class AgentsConfig(Value, frozen=True, forbid_unknown_fields=True):
     defaults: AgentDefaults = msgspec.field(default_factory=AgentDefaults)
 
 
-class ProviderConfig(Value, frozen=True):
+class ProviderConfig(Value, frozen=True, forbid_unknown_fields=True):
     """``api_key`` is write-only: accepted in a PUT, kept elsewhere, never shown."""
 
     api_key_set: bool = False
+    """Computed. What a PUT says here is not looked at."""
     api_base: str = ""
+    """Empty: the provider's own address."""
     enabled: bool = True
-    api_key: str | UnsetType = UNSET
+    api_key: str | UnsetType | None = UNSET
+    """None or left out: the stored key stays."""
     type: str | UnsetType = UNSET
 
+    def __repr__(self) -> str:
+        # The default shows every field, and a message's repr ends up in logs and in the dead letters.
+        return f"ProviderConfig(api_base={self.api_base!r}, enabled={self.enabled!r})"
 
-class ChannelConfig(Value, frozen=True):
+
+class ChannelConfig(Value, frozen=True, forbid_unknown_fields=True):
     enabled: bool = False
     type: str | UnsetType = UNSET
     routes_to: str | UnsetType = UNSET
     settings: dict[str, Any] | UnsetType = UNSET
 
 
-class GatewayConfig(Value, frozen=True):
+class GatewayConfig(Value, frozen=True, forbid_unknown_fields=True):
     """``api_port`` is data for clients; where the server listens is said at its start."""
 
     api_port: Annotated[int, Meta(ge=0, le=65535)] = 18789
     api_enabled: bool = True
 
 
-class SkillsConfig(Value, frozen=True):
+class SkillsConfig(Value, frozen=True, forbid_unknown_fields=True):
     registry: str = ""
     """A folder or an https address; empty: the registry that comes with the package."""
 
 
-class PipelineConfig(Value, frozen=True):
+class PipelineConfig(Value, frozen=True, forbid_unknown_fields=True):
     fast_model: str = ""
     strong_model: str = ""
     """Empty: the agent's own model."""
     learner: bool = True
 
 
-class ConfigData(Value, frozen=True):
-    """The whole visible configuration; PUT replaces it."""
+def _no_providers() -> dict[str, ProviderConfig]:
+    return {}
+
+
+def _no_channels() -> dict[str, ChannelConfig]:
+    return {}
+
+
+_DEFAULT_SKILLS = SkillsConfig()
+_DEFAULT_PIPELINE = PipelineConfig()
+
+
+class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The whole visible configuration; PUT replaces it.
+
+    ``skills`` and ``pipeline`` are ours, not the reference's: they are left out of JSON until they are set,
+    so that a client gets back the members it put. The reference's four are always there: ``omit_defaults``
+    leaves out what *is* the default, and empty collections of the plain types, so theirs come from functions.
+    """
 
     agents: AgentsConfig = msgspec.field(default_factory=AgentsConfig)
-    providers: dict[str, ProviderConfig] = {}
-    channels: dict[str, ChannelConfig] = {}
+    providers: dict[str, ProviderConfig] = msgspec.field(default_factory=_no_providers)
+    channels: dict[str, ChannelConfig] = msgspec.field(default_factory=_no_channels)
     gateway: GatewayConfig = msgspec.field(default_factory=GatewayConfig)
-    skills: SkillsConfig = msgspec.field(default_factory=SkillsConfig)
-    pipeline: PipelineConfig = msgspec.field(default_factory=PipelineConfig)
+    skills: SkillsConfig = _DEFAULT_SKILLS
+    pipeline: PipelineConfig = _DEFAULT_PIPELINE
 
 
 class ConfigSaved(Value, frozen=True):
@@ -73,3 +105,56 @@ class ConfigSaved(Value, frozen=True):
 
     success: bool = True
     restart_needed: tuple[str, ...] = ()
+
+
+WAITS_FOR_RESTART = ("gateway.api_enabled",)
+"""Everything else is applied as soon as it is written. ``gateway.api_port`` is data, and needs nothing."""
+
+_SECRET_NAME = re.compile(r"(^|_|-)(token|secret|password|api[_-]?key)$", re.IGNORECASE)
+
+
+def check(config: ConfigData) -> None:
+    """What the types cannot say. Raises ``Invalid`` with the path of the first member that is wrong."""
+    for name, provider in config.providers.items():
+        origin_of(provider.api_base, path=f"$.providers.{name}.api_base")
+        if isinstance(provider.api_key, str):
+            refuse_placeholder(provider.api_key, path=f"$.providers.{name}.api_key")
+    for name, channel in config.channels.items():
+        _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
+
+
+def _refuse_secrets(settings: dict[str, Any] | UnsetType, path: str) -> None:
+    for name in settings or {}:
+        if _SECRET_NAME.search(name):
+            raise Invalid(
+                "a secret cannot be a channel's setting: the config is shown to every reader",
+                path=f"{path}.{name}",
+            )
+
+
+def keys_in(config: ConfigData) -> Iterator[ProviderKey]:
+    """The keys that came with a PUT, each with the address it was entered for."""
+    for name, provider in config.providers.items():
+        if isinstance(provider.api_key, str):
+            yield ProviderKey.entered(name, provider.api_base, provider.api_key)
+
+
+def shown(config: ConfigData, has_key: Callable[[str, str], bool]) -> ConfigData:
+    """The config without keys, and with the truth about which are set: ``has_key(provider, api_base)``."""
+    providers = {
+        name: replace(entry, api_key=UNSET, api_key_set=has_key(name, entry.api_base))
+        for name, entry in config.providers.items()
+    }
+    return replace(config, providers=providers)
+
+
+def waits_for_restart(old: ConfigData, new: ConfigData) -> tuple[str, ...]:
+    """The members that differ and that only the next start will look at."""
+    return tuple(path for path in WAITS_FOR_RESTART if _member(old, path) != _member(new, path))
+
+
+def _member(config: ConfigData, path: str) -> object:
+    value: object = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value

@@ -1,0 +1,104 @@
+"""The config file: read and written whole or not at all, the last good one kept beside it."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from clawft.domain.config import ConfigData, check
+from clawft.domain.values import UNSET, Value
+from clawft.drivers import atomic
+from clawft.errors import ClawftError, Invalid
+
+log = logging.getLogger(__name__)
+
+
+class Loaded(Value, frozen=True):
+    """The config to start with, and what was wrong with the file, if anything was."""
+
+    config: ConfigData
+    trouble: str = ""
+
+
+class ConfigFile:
+    """``config.json``, with ``config.json.bak`` for the last one that was good.
+
+    A file that cannot be understood is never written over: before a new config takes its place it is moved
+    aside, to ``config.json.broken``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._good = path.with_name(path.name + ".bak")
+        self._broken = path.with_name(path.name + ".broken")
+
+    def load(self) -> Loaded:
+        """The config in the file; the defaults where there is none. Never raises for what is in it."""
+        try:
+            config = _read(self._path)
+        except (OSError, ClawftError) as error:
+            return self._fall_back(_reason(error))
+        if config is None:
+            return Loaded(config=ConfigData())
+        self._keep_good(config)
+        return Loaded(config=config)
+
+    def _fall_back(self, reason: str) -> Loaded:
+        try:
+            config = _read(self._good)
+        except (OSError, ClawftError):
+            config = None
+        used = "the last good config is in use" if config else "the defaults are in use"
+        return Loaded(
+            config=config or ConfigData(), trouble=f"{self._path.name} cannot be used: {reason}; {used}"
+        )
+
+    def save(self, config: ConfigData) -> None:
+        """Raises OSError, and then the file is as it was."""
+        self._set_broken_aside()
+        atomic.write(self._path, _text(config))
+        self._keep_good(config)
+
+    def _set_broken_aside(self) -> None:
+        try:
+            _read(self._path)
+        except ClawftError:
+            self._path.replace(self._broken)
+            log.warning("%s could not be understood and was moved to %s", self._path, self._broken)
+
+    def _keep_good(self, config: ConfigData) -> None:
+        """A copy less is no reason to refuse a config that is written, or to stay down."""
+        try:
+            if not self._good.exists() or self._good.read_bytes() != _text(config):
+                atomic.write(self._good, _text(config))
+        except OSError as error:
+            log.warning("the last good config could not be kept: %s", error)
+
+
+def _read(path: Path) -> ConfigData | None:
+    """None: no such file. Raises ``Invalid`` for content that is no config."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(atomic.LARGEST)
+    except FileNotFoundError:
+        return None
+    try:
+        config = msgspec.json.decode(data, type=ConfigData)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid(str(error)) from None
+    check(config)
+    for name, provider in config.providers.items():
+        if provider.api_key is not UNSET:
+            raise Invalid(
+                "keys are not kept in this file: send it with PUT /api/config",
+                path=f"$.providers.{name}.api_key",
+            )
+    return config
+
+
+def _text(config: ConfigData) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
