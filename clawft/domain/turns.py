@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from clawft.domain.costs import Usage
+from clawft.domain.costs import Tier, Usage
+from clawft.domain.pipeline import PipelineRun
+from clawft.domain.sessions import ChatMessage
 from clawft.domain.values import UNSET, UnsetType, Value
 
 TurnState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -42,3 +44,25 @@ class Turn(Value, frozen=True):
     tier: int | UnsetType = UNSET
     complexity: float | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET
+
+
+class ModelCall(Value, frozen=True):
+    """One call to a model, counted where it was made, whether or not anything came of it."""
+
+    provider: str
+    model: str
+    """Without the provider."""
+    tier: Tier
+    usage: Usage
+    status: Literal["success", "error"]
+    at: datetime
+
+
+class EndedTurn(Value, frozen=True):
+    """All that a turn leaves behind, kept together or not at all."""
+
+    turn: Turn
+    run: PipelineRun
+    calls: tuple[ModelCall, ...] = ()
+    message: ChatMessage | None = None
+    """What the assistant said; None: it said nothing and did nothing."""

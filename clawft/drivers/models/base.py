@@ -10,8 +10,8 @@ class Model(Protocol):
     """Answers requests, a piece at a time.
 
     ``stream`` yields any number of ``TextDelta``, at most one ``ToolCalls``, and then one ``Finished``. It
-    raises ``ModelFailed``, in words for the person who asked, when there is no answer or it breaks off. It runs
-    on the event loop and must not block it; closing the iterator or cancelling its reader ends the call.
+    raises ``ModelFailed``, in words for the person who asked, when there is no answer or it breaks off. It is
+    run on the event loop and must not block it; closing the iterator or cancelling its reader ends the call.
     """
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]: ...
