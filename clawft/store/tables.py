@@ -1,0 +1,270 @@
+"""The tables, as Peewee sees them. Migration 1 made them; a test holds the two together."""
+
+from typing import Any
+
+import peewee as pw
+
+from clawft.domain.sessions import ToolCallInfo
+from clawft.domain.tokens import Scope
+from clawft.store.columns import JsonField, MomentField
+from clawft.store.database import database
+
+
+class Table(pw.Model):
+    class Meta:
+        database = database
+
+
+class SessionRow(Table):
+    key = pw.TextField(primary_key=True)
+    agent_id = pw.TextField()
+    parent_key = pw.TextField(null=True)
+    model = pw.TextField(default="")
+    """Not empty: the one model this session was made for, whatever its agent says."""
+    depth = pw.IntegerField(default=0)
+    """How many delegations this session is inside of."""
+    message_count = pw.IntegerField(default=0)
+    """Also the number of the last message: a message's ``seq`` is counted from it."""
+    created_at = MomentField()
+    updated_at = MomentField()
+
+    class Meta:
+        table_name = "sessions"
+
+
+class MessageRow(Table):
+    id = pw.AutoField()
+    session_key = pw.TextField()
+    seq = pw.IntegerField()
+    turn_id = pw.TextField(null=True)
+    role = pw.TextField()
+    content = pw.TextField()
+    tool_calls = JsonField(tuple[ToolCallInfo, ...], null=True)
+    timestamp = MomentField()
+
+    class Meta:
+        table_name = "messages"
+
+
+class TurnRow(Table):
+    id = pw.TextField(primary_key=True)
+    session_key = pw.TextField()
+    agent_id = pw.TextField()
+    state = pw.TextField()
+    created_at = MomentField()
+    started_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+    reason = pw.TextField(null=True)
+    error = pw.TextField(null=True)
+    model = pw.TextField(null=True)
+    tier = pw.IntegerField(null=True)
+    complexity = pw.DoubleField(null=True)
+    input_tokens = pw.IntegerField(null=True)
+    output_tokens = pw.IntegerField(null=True)
+    cost_usd = pw.DoubleField(null=True)
+    input_cost_usd = pw.DoubleField(null=True)
+    output_cost_usd = pw.DoubleField(null=True)
+    estimated = pw.BooleanField(null=True)
+
+    class Meta:
+        table_name = "turns"
+
+
+class RunRow(Table):
+    id = pw.TextField(primary_key=True)
+    turn_id = pw.TextField()
+    session_key = pw.TextField()
+    model = pw.TextField()
+    tier = pw.IntegerField(null=True)
+    complexity = pw.DoubleField()
+    latency_ms = pw.IntegerField()
+    status = pw.TextField()
+    timestamp = MomentField()
+
+    class Meta:
+        table_name = "runs"
+
+
+class UsageRow(Table):
+    id = pw.AutoField()
+    turn_id = pw.TextField()
+    session_key = pw.TextField()
+    agent_id = pw.TextField()
+    provider = pw.TextField()
+    model = pw.TextField()
+    tier = pw.IntegerField()
+    input_tokens = pw.IntegerField()
+    output_tokens = pw.IntegerField()
+    input_cost_usd = pw.DoubleField()
+    output_cost_usd = pw.DoubleField()
+    estimated = pw.BooleanField()
+    status = pw.TextField()
+    at = MomentField()
+
+    class Meta:
+        table_name = "usage"
+
+
+class OutcomeRow(Table):
+    kind = pw.TextField()
+    model = pw.TextField()
+    tries = pw.IntegerField()
+    successes = pw.IntegerField()
+    latency_ms = pw.IntegerField()
+    """Summed over the tries."""
+
+    class Meta:
+        table_name = "outcomes"
+        primary_key = pw.CompositeKey("kind", "model")
+
+
+class EventRow(Table):
+    topic = pw.TextField()
+    seq = pw.IntegerField()
+    body = pw.BlobField()
+    at = MomentField()
+
+    class Meta:
+        table_name = "events"
+        primary_key = pw.CompositeKey("topic", "seq")
+
+
+class AgentRow(Table):
+    id = pw.TextField(primary_key=True)
+    spec = JsonField(dict[str, Any], null=True)
+    """None: the agent is a file's."""
+    source = pw.TextField()
+    wanted = pw.TextField(default="running")
+    created_at = MomentField()
+
+    class Meta:
+        table_name = "agents"
+
+
+class TokenRow(Table):
+    digest = pw.TextField(primary_key=True)
+    label = pw.TextField(default="")
+    scopes = JsonField(tuple[Scope, ...])
+    origin = pw.TextField()
+    created_at = MomentField()
+    expires_at = MomentField()
+    last_used = MomentField(null=True)
+    revoked_at = MomentField(null=True)
+
+    class Meta:
+        table_name = "tokens"
+
+
+class CronJobRow(Table):
+    id = pw.TextField(primary_key=True)
+    name = pw.TextField()
+    schedule = pw.TextField()
+    timezone = pw.TextField(default="UTC")
+    enabled = pw.BooleanField(default=True)
+    payload = pw.TextField(null=True)
+    status = pw.TextField(default="idle")
+    last_run = MomentField(null=True)
+    next_run = MomentField(null=True)
+    created_at = MomentField()
+    version = pw.IntegerField(default=1)
+
+    class Meta:
+        table_name = "cron_jobs"
+
+
+class CronRunRow(Table):
+    job_id = pw.TextField()
+    slot = MomentField()
+    state = pw.TextField()
+    started_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+    detail = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "cron_runs"
+        primary_key = pw.CompositeKey("job_id", "slot")
+
+
+class MemoryRow(Table):
+    """Full-text indexes ``memory_words`` and ``memory_grams`` are kept by triggers; their rowid is ``id``.
+
+    Upsert with ON CONFLICT: SQLite's REPLACE deletes without telling the triggers.
+    """
+
+    id = pw.AutoField()
+    key = pw.TextField(unique=True)
+    value = pw.TextField()
+    namespace = pw.TextField(default="default")
+    tags = JsonField(tuple[str, ...])
+    updated_at = MomentField()
+
+    class Meta:
+        table_name = "memory"
+
+
+class DelegationRuleRow(Table):
+    name = pw.TextField(primary_key=True)
+    pattern = pw.TextField()
+    target = pw.TextField()
+    complexity_threshold = pw.DoubleField(default=1.0)
+    enabled = pw.BooleanField(default=True)
+    priority = pw.IntegerField(default=0)
+
+    class Meta:
+        table_name = "delegation_rules"
+
+
+class DelegationRow(Table):
+    task_id = pw.TextField(primary_key=True)
+    session_key = pw.TextField()
+    child_key = pw.TextField(null=True)
+    target = pw.TextField()
+    tool_name = pw.TextField()
+    status = pw.TextField()
+    started_at = MomentField()
+    completed_at = MomentField(null=True)
+    latency_ms = pw.IntegerField(null=True)
+    complexity = pw.DoubleField()
+    error = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "delegations"
+
+
+class CanvasRow(Table):
+    id = pw.TextField(primary_key=True)
+    position = pw.IntegerField()
+    element = JsonField(dict[str, Any])
+    session_key = pw.TextField(default="")
+
+    class Meta:
+        table_name = "canvas"
+
+
+class ChannelRow(Table):
+    name = pw.TextField(primary_key=True)
+    type = pw.TextField()
+    message_count = pw.IntegerField(default=0)
+    last_activity = MomentField(null=True)
+
+    class Meta:
+        table_name = "channels"
+
+
+class SkillRow(Table):
+    name = pw.TextField(primary_key=True)
+    version = pw.TextField()
+    enabled = pw.BooleanField(default=True)
+    installed_at = MomentField()
+    digest = pw.TextField()
+
+    class Meta:
+        table_name = "skills"
+
+
+class SettingRow(Table):
+    key = pw.TextField(primary_key=True)
+    value = JsonField()
+
+    class Meta:
+        table_name = "settings"
