@@ -19,6 +19,14 @@ class VoiceSettings(Value, frozen=True, rename="camel"):
     push_to_talk: bool = False
 
 
+class Availability(Value, frozen=True):
+    """Whether there is a device to speak to, and if not, why and what to do."""
+
+    available: bool
+    reason: str | UnsetType = UNSET
+    hint: str | UnsetType = UNSET
+
+
 class VoiceStatus(Value, frozen=True, rename="camel"):
     """The device as it is now. ``reason`` and ``hint`` say why it is not ``available`` and what to do."""
 

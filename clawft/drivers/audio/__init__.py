@@ -1,0 +1,1 @@
+"""The sound card, reached through child processes only."""
