@@ -26,7 +26,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def set_up(level: Level = "info", *, stream: IO[str] | None = None, colors: bool | None = None) -> None:
-    """Send every logger of the process to ``stream`` (standard error): in colours on a terminal, else as logfmt."""
+    """Send every logger to ``stream``, else standard error: in colours on a terminal, otherwise as logfmt."""
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
     handler.setFormatter(LazyFormatter(target.isatty() if colors is None else colors))
@@ -53,7 +53,7 @@ def clean_fields(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMa
 
 
 class LazyFormatter(logging.Formatter):
-    """Makes its structlog renderer at the first line: the import takes 0.2 s, which a start without trouble need not wait for."""
+    """Makes its structlog renderer at the first line, since the import takes 0.2 s of a start."""
 
     def __init__(self, colors: bool) -> None:
         super().__init__()
