@@ -1,6 +1,6 @@
 """What can be asked of the voice device."""
 
-from clawft.domain.values import UNSET, Success, UnsetType
+from clawft.domain.values import UNSET, Ok, Success, UnsetType
 from clawft.domain.voice import Language, MicTest, SpeakerTest, VoiceStatus
 from clawft.runtime import Ask
 
@@ -30,3 +30,9 @@ class TestSpeaker(Ask[SpeakerTest], frozen=True):
     """Play a tone."""
 
     __test__ = False
+
+
+class PushToTalk(Ask[Ok], frozen=True):
+    """A person pressed the button to talk, or let it go."""
+
+    pressed: bool

@@ -1,0 +1,185 @@
+"""Topics: which there are, and what one event looks like on each of its topics."""
+
+import re
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+import msgspec
+
+from clawft.domain import events
+from clawft.domain.canvas import CanvasCommand
+from clawft.domain.values import Value
+from clawft.errors import Invalid
+
+CANVAS = "canvas"
+CANVAS_UPDATE = "canvas:update"
+
+NUMBERED = frozenset(
+    {
+        "agent:status",
+        "chat:message",
+        CANVAS_UPDATE,
+        "pipeline:stage",
+        "delegation:update",
+        "cron:run",
+        "tool:call",
+        "actor:event",
+    }
+)
+"""Topics of event frames with a growing ``seq``; so is ``sessions:<key>``."""
+
+UNNUMBERED = frozenset({CANVAS, "channels", "voice:status", "voice:level"})
+"""Topics whose frames carry no number; so are ``session:<key>`` and ``stream:<key>``."""
+
+_OF_A_SESSION = re.compile(r"(sessions|session|stream):[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+def check(topic: str) -> str:
+    """The topic itself, or ``Invalid`` when there is no such topic."""
+    if topic in NUMBERED or topic in UNNUMBERED or _OF_A_SESSION.fullmatch(topic):
+        return topic
+    raise Invalid(f"there is no topic {topic[:128]!r}", path="$.topic")
+
+
+def is_numbered(topic: str) -> bool:
+    """Whether frames of this topic carry ``seq``, are kept, and can be asked for again."""
+    return topic in NUMBERED or topic.startswith("sessions:")
+
+
+def messages_of(session_key: str) -> str:
+    """Messages of one session, in event frames."""
+    return f"sessions:{session_key}"
+
+
+def chunks_of(session_key: str) -> str:
+    """Pieces of a session's answers, as bare ``stream_chunk`` and ``stream_done`` frames."""
+    return f"session:{session_key}"
+
+
+def stream_of(session_key: str) -> str:
+    """The same pieces in event frames, for ``/ws/chat/:session`` and server-sent events."""
+    return f"stream:{session_key}"
+
+
+class Draft(Value, frozen=True):
+    """A frame that has no number yet. ``wrapped``: ``data`` goes into an event frame, else it is the frame."""
+
+    topic: str
+    data: Any
+    wrapped: bool = True
+    newest_wins: bool = False
+
+
+def encode(draft: Draft, at: datetime, seq: int | None = None) -> events.Frame:
+    """The finished frame; its JSON is made here, once, for every reader."""
+    whole = draft.data
+    if draft.wrapped:
+        whole = {"type": "event", "topic": draft.topic, "data": draft.data}
+        if seq is not None:
+            whole["seq"] = seq
+        whole["timestamp"] = at
+    return events.Frame(draft.topic, msgspec.json.encode(whole), seq, draft.newest_wins)
+
+
+def gap(topic: str, first: int, last: int) -> events.Frame:
+    """Says that the numbers ``first`` to ``last`` are no longer kept."""
+    whole = {"type": "gap", "topic": topic, "from": first, "to": last}
+    return events.Frame(topic, msgspec.json.encode(whole))
+
+
+def canvas_drafts(command: CanvasCommand, topic: str) -> tuple[Draft, ...]:
+    """A canvas command as one of the canvas topics shows it: ``canvas`` takes batches apart."""
+    if topic == CANVAS_UPDATE:
+        return (Draft(CANVAS_UPDATE, command),)
+    if command.command == "batch":
+        inner = command.commands or ()
+        return tuple(draft for one in inner for draft in canvas_drafts(one, topic))
+    return (Draft(CANVAS, {"type": "canvas_command", "topic": CANVAS, **_members(command)}, wrapped=False),)
+
+
+@singledispatch
+def drafts(event: events.Event) -> tuple[Draft, ...]:
+    """Every frame of an event, one a topic it is seen on."""
+    raise TypeError(f"no topic shows a {type(event).__name__}")
+
+
+@drafts.register
+def _(event: events.AgentStatusChanged) -> tuple[Draft, ...]:
+    return (Draft("agent:status", {"agentId": event.agent_id, "status": event.status}),)
+
+
+@drafts.register
+def _(event: events.MessageAdded) -> tuple[Draft, ...]:
+    message = _members(event.message)
+    return (
+        Draft("chat:message", {**message, "session_key": event.session_key}),
+        Draft(messages_of(event.session_key), {"type": "message", **message}),
+    )
+
+
+@drafts.register
+def _(event: events.ChunkAdded) -> tuple[Draft, ...]:
+    return _both_streams(event.session_key, {"type": "stream_chunk", "content": event.content})
+
+
+@drafts.register
+def _(event: events.StreamDone) -> tuple[Draft, ...]:
+    return _both_streams(event.session_key, {"type": "stream_done"})
+
+
+@drafts.register
+def _(event: events.CanvasChanged) -> tuple[Draft, ...]:
+    return canvas_drafts(event.command, CANVAS_UPDATE) + canvas_drafts(event.command, CANVAS)
+
+
+@drafts.register
+def _(event: events.StageChanged) -> tuple[Draft, ...]:
+    return (Draft("pipeline:stage", event.change),)
+
+
+@drafts.register
+def _(event: events.DelegationChanged) -> tuple[Draft, ...]:
+    return (Draft("delegation:update", event.delegation),)
+
+
+@drafts.register
+def _(event: events.ChannelChanged) -> tuple[Draft, ...]:
+    channel = event.channel
+    shown = {name: getattr(channel, name) for name in ("name", "status", "message_count", "last_activity")}
+    return (Draft("channels", {"type": "channel_status", **_present(shown)}, wrapped=False),)
+
+
+@drafts.register
+def _(event: events.VoiceChanged) -> tuple[Draft, ...]:
+    change = {"type": "voice:status", **_members(event.change)}
+    return (Draft("voice:status", change, wrapped=False, newest_wins=True),)
+
+
+@drafts.register
+def _(event: events.CronRan) -> tuple[Draft, ...]:
+    return (Draft("cron:run", event),)
+
+
+@drafts.register
+def _(event: events.ToolCalled) -> tuple[Draft, ...]:
+    return (Draft("tool:call", event),)
+
+
+@drafts.register
+def _(event: events.ActorHappened) -> tuple[Draft, ...]:
+    return (Draft("actor:event", event),)
+
+
+def _both_streams(session_key: str, piece: dict[str, Any]) -> tuple[Draft, ...]:
+    return Draft(chunks_of(session_key), piece, wrapped=False), Draft(stream_of(session_key), piece)
+
+
+def _members(value: Value) -> dict[str, Any]:
+    """What a value's JSON object holds, under the names it has there."""
+    fields = msgspec.structs.fields(type(value))
+    return _present({field.encode_name: getattr(value, field.name) for field in fields})
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not msgspec.UNSET}

@@ -1,0 +1,144 @@
+"""A form: how the parts of a request fill a message, and what is said when they do not fit."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from clawft.domain import json_text
+from clawft.domain.tokens import Caller
+from clawft.errors import Invalid
+from clawft.runtime import Ask
+from clawft.web.routes import Route
+
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_CALLER = "caller"
+
+
+class Form:
+    """Turns path, query, body and caller into one route's message.
+
+    Text from the path and the query is converted (``"0.7"`` is a number where one is wanted) and unknown members of
+    the query are passed over. The body is taken as it is: a wrong type, or a member nobody asked for, is refused
+    with its path.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        fields = {field.name: field for field in msgspec.structs.fields(route.message)}
+        self.takes_caller = _CALLER in fields
+        self.types = get_type_hints(route.message, include_extras=True)
+        self._free = tuple(
+            field for name, field in fields.items() if name != _CALLER and name not in route.names
+        )
+        if missing := [name for name in (*route.names, *filter(None, [route.body])) if name not in fields]:
+            raise TypeError(f"{route.method} {route.path}: {route.message.__name__} has no {missing[0]}")
+        self.takes_body = route.method not in ("GET", "DELETE") and bool(self._free)
+        self._texts = tuple(name for name in route.names if self.types[name] is not str)
+        self._known = frozenset(field.encode_name for field in self._free) | frozenset(route.ignores)
+        self._shapes = {
+            field.encode_name: inspect.type_info(self.types[field.name]) for field in self.body_fields
+        }
+
+    @property
+    def query_fields(self) -> tuple[msgspec.structs.FieldInfo, ...]:
+        """The fields that the query fills."""
+        return () if self.route.method not in ("GET", "DELETE") else self._free
+
+    @property
+    def body_fields(self) -> tuple[msgspec.structs.FieldInfo, ...]:
+        """The fields that members of the body fill."""
+        return self._free if self.takes_body else ()
+
+    def read(
+        self,
+        path: Mapping[str, str],
+        query: Mapping[str, list[bytes]],
+        body: bytes,
+        caller: Caller | None,
+    ) -> Ask[Any]:
+        """The message; raises ``Invalid`` with the path of what is wrong."""
+        members: dict[str, Any] = dict(path)
+        if self.takes_caller:
+            members[_CALLER] = caller
+        try:
+            if self.route.method in ("GET", "DELETE"):
+                members |= {name: self._last(query[name], name) for name in query if name in self._known}
+                return msgspec.convert(members, self.route.message, strict=False)
+            members |= {name: _from_text(path[name], self.types[name], name) for name in self._texts}
+            return self._with_body(members, json_text.read(body) if body else {})
+        except msgspec.ValidationError as error:
+            raise as_invalid(error) from None
+
+    def _with_body(self, members: dict[str, Any], value: Any) -> Ask[Any]:
+        for stranger in self._strangers(value):
+            raise Invalid("there is no such member", path=stranger)
+        if self.route.body:
+            whole = msgspec.convert(value, self.types[self.route.body])
+            return self.route.message(**members, **{self.route.body: whole})
+        kept = {name: inner for name, inner in value.items() if name not in self.route.ignores}
+        return msgspec.convert({**kept, **members}, self.route.message)
+
+    def _strangers(self, value: Any) -> Iterator[str]:
+        if self.route.body:
+            yield from strangers(value, self._shapes[self.route.body], "$")
+            return
+        if not isinstance(value, dict):
+            raise Invalid(f"expected an object, got {_kind(value)}", path="$")
+        yield from (_member("$", name) for name in value if name not in self._known)
+        for name, shape in self._shapes.items():
+            if name in value:
+                yield from strangers(value[name], shape, _member("$", name))
+
+    @staticmethod
+    def _last(values: list[bytes], name: str) -> str:
+        try:
+            return values[-1].decode("utf-8")
+        except UnicodeDecodeError:
+            raise Invalid("not UTF-8", path=f"$.{name}") from None
+
+
+def strangers(value: Any, shape: inspect.Type, path: str) -> Iterator[str]:
+    """Where ``value`` has members that the objects of ``shape`` do not know."""
+    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
+        fields = {field.encode_name: field.type for field in shape.fields}
+        for name, inner in value.items():
+            if name not in fields:
+                yield _member(path, name)
+            else:
+                yield from strangers(inner, fields[name], _member(path, name))
+    elif isinstance(shape, inspect.DictType) and isinstance(value, dict):
+        for name, inner in value.items():
+            yield from strangers(inner, shape.value_type, _member(path, name))
+    elif isinstance(shape, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from strangers(inner, shape.item_type, f"{path}[{index}]")
+    elif isinstance(shape, inspect.UnionType):
+        structs = [one for one in shape.types if not isinstance(one, inspect.NoneType | inspect.UnsetType)]
+        if len(structs) == 1:
+            yield from strangers(value, structs[0], path)
+
+
+def as_invalid(error: msgspec.ValidationError) -> Invalid:
+    """Our words for msgspec's, which carry the path at their end."""
+    text = str(error)
+    found = _AT.search(text)
+    return Invalid(_AT.sub("", text), path=found["path"]) if found else Invalid(text)
+
+
+def _from_text(text: str, kind: Any, name: str) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error), path=f"$.{name}") from None
+
+
+def _member(path: str, name: str) -> str:
+    return f"{path}.{name[:64]}"
+
+
+def _kind(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
