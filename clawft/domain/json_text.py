@@ -14,8 +14,8 @@ _WHOLE_LIMIT = 2**63
 def read(text: bytes | str) -> Any:
     """The value of a JSON text.
 
-    Raises ``Invalid`` for what is not JSON, and for what is accepted here and broken there: a member named twice,
-    ``NaN``, a whole number beyond 64 bits, half of a surrogate pair, nesting past ``MAX_DEPTH``.
+    Raises ``Invalid`` for what is not JSON, and for what is accepted here and broken there: a member named
+    twice, ``NaN``, a whole number beyond 64 bits, half of a surrogate pair, nesting past ``MAX_DEPTH``.
     """
     try:
         decoded = text if isinstance(text, str) else text.decode("utf-8")

@@ -1,6 +1,7 @@
 """Topics: which there are, and what one event looks like on each of its topics."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
@@ -31,6 +32,9 @@ NUMBERED = frozenset(
 
 UNNUMBERED = frozenset({CANVAS, "channels", "voice:status", "voice:level"})
 """Topics whose frames carry no number; so are ``session:<key>`` and ``stream:<key>``."""
+
+REPLAY_BYTES = 512 * 1024
+"""The most of a topic that is told again at once."""
 
 _OF_A_SESSION = re.compile(r"(sessions|session|stream):[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -63,7 +67,7 @@ def stream_of(session_key: str) -> str:
 
 
 class Draft(Value, frozen=True):
-    """A frame that has no number yet. ``wrapped``: ``data`` goes into an event frame, else it is the frame."""
+    """A frame without a number yet. ``wrapped``: ``data`` goes into an event frame, else it is the frame."""
 
     topic: str
     data: Any
@@ -86,6 +90,32 @@ def gap(topic: str, first: int, last: int) -> events.Frame:
     """Says that the numbers ``first`` to ``last`` are no longer kept."""
     whole = {"type": "gap", "topic": topic, "from": first, "to": last}
     return events.Frame(topic, msgspec.json.encode(whole))
+
+
+def replay(topic: str, since: int, last: int, kept: Sequence[events.Frame]) -> tuple[events.Frame, ...]:
+    """What a reader who has heard ``since`` must hear to have heard ``last``, of what is still kept.
+
+    Numbers that are not, and the older ones where it would be too much at once, become gaps.
+    """
+    frames, expected = [], since + 1
+    for frame in _newest([frame for frame in kept if since < (frame.seq or 0) <= last]):
+        seq = frame.seq or 0
+        if seq > expected:
+            frames.append(gap(topic, expected, seq - 1))
+        frames.append(frame)
+        expected = seq + 1
+    if expected <= last:
+        frames.append(gap(topic, expected, last))
+    if since > last:
+        frames.append(gap(topic, last + 1, since))
+    return tuple(frames)
+
+
+def _newest(frames: Sequence[events.Frame]) -> list[events.Frame]:
+    room, start = REPLAY_BYTES, len(frames)
+    while start and (room := room - len(frames[start - 1].body)) >= 0:
+        start -= 1
+    return list(frames[start:])
 
 
 def canvas_drafts(command: CanvasCommand, topic: str) -> tuple[Draft, ...]:

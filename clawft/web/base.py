@@ -49,8 +49,8 @@ class Guarded(RequestHandler):
     site: Site
     caller: Caller | None = None
 
-    def initialize(self, site: Site, **_: Any) -> None:
-        self.site = site
+    def initialize(self, **given: Any) -> None:
+        self.site = given["site"]
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -105,7 +105,7 @@ class Guarded(RequestHandler):
         """Raises unless this caller may do what needs ``access``."""
         if caller is None:
             raise Unauthorized("a valid token is needed: Authorization: Bearer <token>")
-        if access not in ("any", "open") and not caller.may(access):
+        if access != "any" and access != "open" and not caller.may(access):
             raise Forbidden(f"this token has not the scope {access!r}")
         self.caller = caller
 

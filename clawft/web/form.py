@@ -15,14 +15,15 @@ from clawft.web.routes import Route
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _CALLER = "caller"
+_CONTAINERS = (inspect.StructType, inspect.DictType, inspect.VarTupleType, inspect.ListType)
 
 
 class Form:
     """Turns path, query, body and caller into one route's message.
 
-    Text from the path and the query is converted (``"0.7"`` is a number where one is wanted) and unknown members of
-    the query are passed over. The body is taken as it is: a wrong type, or a member nobody asked for, is refused
-    with its path.
+    Text from the path and the query is converted (``"0.7"`` is a number where one is wanted) and unknown
+    members of the query are passed over. The body is taken as it is: a wrong type, or a member nobody asked
+    for, is refused with its path.
     """
 
     def __init__(self, route: Route) -> None:
@@ -66,7 +67,8 @@ class Form:
         try:
             if self.route.method in ("GET", "DELETE"):
                 members |= {name: self._last(query[name], name) for name in query if name in self._known}
-                return msgspec.convert(members, self.route.message, strict=False)
+                asked: Ask[Any] = msgspec.convert(members, self.route.message, strict=False)
+                return asked
             members |= {name: _from_text(path[name], self.types[name], name) for name in self._texts}
             return self._with_body(members, json_text.read(body) if body else {})
         except msgspec.ValidationError as error:
@@ -79,7 +81,8 @@ class Form:
             whole = msgspec.convert(value, self.types[self.route.body])
             return self.route.message(**members, **{self.route.body: whole})
         kept = {name: inner for name, inner in value.items() if name not in self.route.ignores}
-        return msgspec.convert({**kept, **members}, self.route.message)
+        asked: Ask[Any] = msgspec.convert({**kept, **members}, self.route.message)
+        return asked
 
     def _strangers(self, value: Any) -> Iterator[str]:
         if self.route.body:
@@ -102,23 +105,24 @@ class Form:
 
 def strangers(value: Any, shape: inspect.Type, path: str) -> Iterator[str]:
     """Where ``value`` has members that the objects of ``shape`` do not know."""
-    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
-        fields = {field.encode_name: field.type for field in shape.fields}
+    if isinstance(shape, inspect.UnionType):
+        for one in shape.types:
+            if isinstance(one, _CONTAINERS):
+                yield from strangers(value, one, path)
+    elif isinstance(value, dict):
         for name, inner in value.items():
-            if name not in fields:
-                yield _member(path, name)
-            else:
-                yield from strangers(inner, fields[name], _member(path, name))
-    elif isinstance(shape, inspect.DictType) and isinstance(value, dict):
-        for name, inner in value.items():
-            yield from strangers(inner, shape.value_type, _member(path, name))
-    elif isinstance(shape, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
+            yield from _of_member(name, inner, shape, _member(path, name))
+    elif isinstance(value, list) and isinstance(shape, inspect.VarTupleType | inspect.ListType):
         for index, inner in enumerate(value):
             yield from strangers(inner, shape.item_type, f"{path}[{index}]")
-    elif isinstance(shape, inspect.UnionType):
-        structs = [one for one in shape.types if not isinstance(one, inspect.NoneType | inspect.UnsetType)]
-        if len(structs) == 1:
-            yield from strangers(value, structs[0], path)
+
+
+def _of_member(name: str, value: Any, shape: inspect.Type, path: str) -> Iterator[str]:
+    if isinstance(shape, inspect.DictType):
+        yield from strangers(value, shape.value_type, path)
+    elif isinstance(shape, inspect.StructType):
+        kind = next((field.type for field in shape.fields if field.encode_name == name), None)
+        yield from (path,) if kind is None else strangers(value, kind, path)
 
 
 def as_invalid(error: msgspec.ValidationError) -> Invalid:

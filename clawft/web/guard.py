@@ -57,8 +57,8 @@ def refusal(head: Head, house: House, *, page: bool = False) -> str | None:
 def distrust(head: Head, house: House, uid: int | None) -> str | None:
     """Why the sender is not taken for this machine's operator; None: it may act without a token.
 
-    ``uid`` owns the other end of the connection; None: unknown. It must be known where ``house.uids`` says who is
-    trusted.
+    ``uid`` owns the other end of the connection; None: unknown. It must be known where ``house.uids`` says
+    who is trusted.
     """
     return _distrusted_house(house) or _distrusted_head(head, house) or _distrusted_user(house, uid)
 
@@ -106,7 +106,7 @@ def is_proxy_header(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
-    """Whether an IP address is this machine's own. Parsed, never compared by prefix: 127.evil.example is a name."""
+    """Whether an IP address is this machine's own. Parsed: by its start 127.evil.example would be, too."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -15,7 +15,6 @@ from clawft.web.base import Guarded
 from clawft.web.form import Form
 from clawft.web.problems import MethodNotAllowed
 from clawft.web.routes import Route
-from clawft.web.site import Site
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -32,10 +31,10 @@ class Methods(Value, frozen=True):
 class Endpoint(Guarded):
     """Every route of the table, when the request has no body."""
 
-    def initialize(self, site: Site, forms: Forms, path: Mapping[str, str], **_: Any) -> None:
-        super().initialize(site)
-        self.forms = forms
-        self.path = path
+    def initialize(self, **given: Any) -> None:
+        super().initialize(**given)
+        self.forms: Forms = given["forms"]
+        self.path: Mapping[str, str] = given["path"]
         self.reply: Reply[Any] | None = None
 
     def allowed(self) -> tuple[str, ...]:
@@ -57,8 +56,8 @@ class Endpoint(Guarded):
         return self.recognise()
 
     def recognise(self) -> Awaitable[None] | None:
-        """Find out who is asking. A plain function where the answer is at hand: a coroutine costs a turn of the
-        loop, and with it a third of the requests per second."""
+        """Find out who is asking. A plain function where the answer is at hand: a coroutine costs a turn of
+        the loop, and with it a third of the requests per second."""
         bearer = self.bearer()
         if self.route.scope == "open":
             return self._recognise_for_minting(bearer) if self.form.takes_caller else None
@@ -123,8 +122,8 @@ class BodyEndpoint(Endpoint):
     connection closed on a client that still sends would hide the refusal from it.
     """
 
-    def initialize(self, site: Site, forms: Forms, path: Mapping[str, str], **_: Any) -> None:
-        super().initialize(site, forms, path)
+    def initialize(self, **given: Any) -> None:
+        super().initialize(**given)
         self._parts: list[bytes] = []
         self._size = 0
         self._refusal: ClawftError | None = None

@@ -1,20 +1,21 @@
 """Handlers beside the table: they need a token, but no actor answers them alone."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from clawft.web.base import Guarded
 from clawft.web.problems import MethodNotAllowed
 from clawft.web.routes import Access
-from clawft.web.site import Site
 
 
 class Known(Guarded):
     """Lets in whoever holds a token that is good for ``scope``."""
 
-    def initialize(self, site: Site, scope: Access = "read", path: Any = None, **_: Any) -> None:
-        super().initialize(site)
-        self.scope = scope
-        self.path = path or {}
+    scope: Access = "read"
+
+    def initialize(self, **given: Any) -> None:
+        super().initialize(**given)
+        self.path: Mapping[str, str] = given["path"]
 
     async def prepare(self) -> None:
         self.check_head()
@@ -32,9 +33,9 @@ class Known(Guarded):
 class Document(Known):
     """A JSON text that was made at start-up."""
 
-    def initialize(self, site: Site, text: bytes = b"", **rest: Any) -> None:
-        super().initialize(site, **rest)
-        self._text = text
+    def initialize(self, **given: Any) -> None:
+        super().initialize(**given)
+        self._text: bytes = given["text"]
 
     def get(self) -> None:
         self.finish(self._text)

@@ -15,7 +15,7 @@ class Limits(msgspec.Struct, frozen=True):
     body_bytes: int = MIB
     body_seconds: float = 30.0
     drained_bytes: int = 8 * MIB
-    """A refused body of up to this size is read and thrown away, so that its sender gets to read the refusal."""
+    """A refused body of up to this size is read and thrown away: its sender gets to read the refusal."""
     connections: int = 1024
     """Requests under way and idle keep-alive connections. Sockets are counted apart."""
     sockets: int = 1200
@@ -28,8 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
     queue_frames: int = 256
     """Frames that may wait for one client."""
     queue_bytes: int = 896 * KIB
-    """Bytes that may wait for one client, what the stream has buffered included; below 1 MB with its overhead."""
-    replay_bytes: int = 512 * KIB
+    """Bytes that may wait for one client, the stream's buffer included; with its overhead below 1 MB."""
     send_buffer: int = 256 * KIB
     """SO_SNDBUF: the kernel would otherwise hide the first 4 MiB that a stalled client has not read."""
     patience: float = 10.0

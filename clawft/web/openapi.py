@@ -104,7 +104,7 @@ def _errors(form: Form) -> dict[str, Any]:
     if not form.takes_body:
         codes -= {"507"}
     refer = {"$ref": "#/components/responses/Problem"}
-    return {**{code: refer for code in sorted(codes)}, "default": refer}
+    return {**dict.fromkeys(sorted(codes), refer), "default": refer}
 
 
 def _path_parameters(form: Form, schemas: Schemas) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ Send = Callable[[bytes], "Future[None] | None"]
 """Gives bytes to the client's stream. None: the kernel has them all; else a future, done when it has."""
 
 _AT_ONCE = 64 * KIB
-"""Bytes handed to the stream at once: it copies what it buffers, the queue only points at what all clients share."""
+"""Bytes handed to the stream at once: it copies them, while the queue points at what all clients share."""
 
 
 class _Waiting:
@@ -27,9 +27,9 @@ class _Waiting:
 class Outbox:
     """The one writer of a client.
 
-    Nothing is left out in silence: when the client is too slow for the queue, further frames are counted instead,
-    and once it has read what was queued it is told how many of which topic it missed. ``is_stuck`` says that it
-    does not catch up. Where only the newest state counts, the newer frame takes the older one's place.
+    Nothing is left out in silence: when the client is too slow for the queue, further frames are counted
+    instead, and once it has read what was queued it is told how many of which topic it missed. ``is_stuck``
+    says that it does not catch up. Where only the newest state counts, a newer frame takes the older's place.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Outbox:
         self._closed = False
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes that the client has not taken yet."""
         return self._queued + self._flying
 
@@ -77,11 +77,11 @@ class Outbox:
             self._append(topic, data, newest_wins)
 
     def put_all(self, topic: str, parts: Iterable[bytes]) -> None:
-        """Send what one client asked for: only bytes are bounded here, as a replay is longer than the queue."""
+        """Send what one client asked for. Only bytes are bounded: a replay may be longer than the queue."""
         for data in parts:
             if not self._flying and not self._queue:
                 self._write(data)
-            elif self._dropped or self.bytes + len(data) > self._limits.queue_bytes:
+            elif self._dropped or self.size + len(data) > self._limits.queue_bytes:
                 self.drop(topic)
             else:
                 self._append(topic, data, newest_wins=False)
@@ -102,7 +102,7 @@ class Outbox:
         self._queued = self._flying = 0
 
     def _is_full(self, more: int) -> bool:
-        return len(self._queue) >= self._limits.queue_frames or self.bytes + more > self._limits.queue_bytes
+        return len(self._queue) >= self._limits.queue_frames or self.size + more > self._limits.queue_bytes
 
     def drop(self, topic: str) -> None:
         """Count a frame of this topic as left out."""
@@ -140,7 +140,8 @@ class Outbox:
             self._write(self._take() if self._queue else self._confess())
 
     def _take(self) -> bytes:
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         while self._queue and (not parts or size + len(self._queue[0].data) <= _AT_ONCE):
             waiting = self._queue.popleft()
             if self._newest.get(waiting.topic) is waiting:

@@ -9,7 +9,6 @@ from tornado.web import HTTPError, StaticFileHandler
 
 from clawft.web.base import Guarded
 from clawft.web.problems import MethodNotAllowed
-from clawft.web.site import Site
 
 BUILT_IN = Path(__file__).parent / "static"
 """Served when no dashboard was given."""
@@ -20,26 +19,26 @@ _FOREVER = 365 * 24 * 3600
 
 
 class Page(Guarded, StaticFileHandler):
-    """A file of the dashboard; any other path outside /api and /ws is a page of it, so it gets ``index.html``.
+    """A file of the dashboard; any other path outside /api and /ws is a page of it and gets ``index.html``.
 
     A missing file under ``/assets`` stays missing: a script must not turn out to be HTML.
     """
 
     is_page = True
 
-    def initialize(self, site: Site, root: str = str(BUILT_IN), **_: Any) -> None:
-        Guarded.initialize(self, site)
-        StaticFileHandler.initialize(self, root)
+    def initialize(self, **given: Any) -> None:  # type: ignore[override]  # Tornado calls it with our own arguments
+        Guarded.initialize(self, **given)
+        StaticFileHandler.initialize(self, given["root"])
 
     def prepare(self) -> None:
         self.check_head()
         if self.request.method not in self.allowed():
             raise MethodNotAllowed(self.request.method or "", self.allowed())
 
-    async def get(self, *_: str, include_body: bool = True) -> None:
+    async def get(self, path: str = "", include_body: bool = True) -> None:
         await StaticFileHandler.get(self, self._wanted(), include_body=include_body)
 
-    async def head(self, *_: str) -> None:
+    async def head(self, path: str = "") -> None:
         await self.get(include_body=False)
 
     def options(self, *_: str) -> None:

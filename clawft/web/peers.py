@@ -14,7 +14,7 @@ _TABLES = {socket.AF_INET: Path("/proc/net/tcp"), socket.AF_INET6: Path("/proc/n
 class Peers:
     """Looks peers up in the kernel's table of connections.
 
-    Reading the table takes 6 to 20 ms on a busy machine: it happens on a thread of its own, and once a connection.
+    Reading the table takes 6 to 20 ms on a busy machine: a thread of its own does it, once a connection.
     """
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ from clawft.web.stream import SessionStream
 log = logging.getLogger(__name__)
 
 _LOOK = 0.5
-"""Seconds between two looks at the loop's lag and at slow clients; a revoked token's sockets close within two."""
+"""Seconds between two looks at the loop's lag and at slow clients."""
 
 
 def check_binding(host: str, *, allow_remote: bool, allowed_hosts: Sequence[str], has_secret: bool) -> None:
@@ -171,12 +171,12 @@ class Server:
 
 
 def check_routes(system: System, routes: Iterable[Route]) -> None:
-    """Raises ``TypeError`` when a route says no scope, or names an actor that does not understand its message."""
+    """Raises ``TypeError`` for a route without a scope, or whose actor does not understand its message."""
     for route in routes:
         where = f"{route.method} {route.path}"
         if not route.scope:
             raise TypeError(f"{where} says no scope")
-        if not system.find(route.actor).understands(route.message):
+        if route.message not in system.find(route.actor).actor_class.handlers:
             raise TypeError(f"{where}: {route.actor} does not understand {route.message.__name__}")
 
 

@@ -25,7 +25,6 @@ from clawft.web.frames import as_text, message, text_frame
 from clawft.web.outbox import Outbox
 from clawft.web.problems import refusal
 from clawft.web.rate import Rate
-from clawft.web.site import Site
 from clawft.web.sockets import POLICY_VIOLATION
 from clawft.web.subscriber import Subscriber
 
@@ -39,10 +38,10 @@ class EventSocket(Guarded, WebSocketHandler):
     Nothing upgrades before it is known who asks.
     """
 
-    def initialize(self, site: Site, starts_with: tuple[str, ...] = (), **rest: Any) -> None:
-        super().initialize(site)
-        self._session: str | None = rest.get("path", {}).get("session")
-        self._starts_with = starts_with
+    def initialize(self, **given: Any) -> None:
+        super().initialize(**given)
+        self._session: str | None = given["path"].get("session")
+        self._starts_with: tuple[str, ...] = given.get("starts_with", ())
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_cut = False
 
@@ -92,7 +91,7 @@ class EventSocket(Guarded, WebSocketHandler):
 
     @property
     def waiting_bytes(self) -> int:
-        return self._outbox.bytes
+        return self._outbox.size
 
     def is_stuck(self) -> bool:
         return self._outbox.is_stuck()
@@ -245,7 +244,7 @@ def _since(frame: dict[str, Any]) -> int | None:
 
 
 def _interaction(frame: dict[str, Any]) -> CanvasInteraction:
-    named = {name: frame[name] for name in ("interaction", "element_id") if name in frame}
+    named: dict[str, Any] = {name: frame[name] for name in ("interaction", "element_id") if name in frame}
     rest = {name: value for name, value in frame.items() if name not in {"type", "data", *named}}
     inner = frame.get("data", {})
     data = {**inner, **rest} if isinstance(inner, dict) else {"data": inner, **rest}

@@ -15,7 +15,7 @@ from clawft.web.subscriber import Subscriber
 
 
 class SessionStream(Known):
-    """``GET /api/sessions/:key/stream``: messages as unnamed events with an id, pieces of answers as ``chunk``.
+    """``GET /api/sessions/:key/stream``: messages as events with an id, pieces of answers as ``chunk``.
 
     ``Last-Event-ID`` brings what was missed since, as ``since`` does on a socket.
     """
@@ -54,7 +54,7 @@ class SessionStream(Known):
 
     @property
     def waiting_bytes(self) -> int:
-        return self._outbox.bytes if self._outbox is not None else 0
+        return self._outbox.size if self._outbox is not None else 0
 
     def is_stuck(self) -> bool:
         return self._outbox is not None and self._outbox.is_stuck()
