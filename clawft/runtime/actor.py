@@ -3,20 +3,19 @@
 import asyncio
 import contextlib
 import logging
-import random
 import threading
-from _thread import allocate_lock
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import pykka
 
-from clawft.runtime.envelope import Envelope
-from clawft.runtime.errors import ActorFailed, Unhandled
+from clawft.runtime.birth import birth
+from clawft.runtime.errors import Unhandled
 from clawft.runtime.mailbox import Mailbox
-from clawft.runtime.messages import Ask, Tell
+from clawft.runtime.messages import Ask, Collapsed, Tell
 from clawft.runtime.promise import Reply
-from clawft.runtime.supervision import Lineage, Restart, Stop, Strategy
+from clawft.runtime.ref import Flag, Ref
+from clawft.runtime.supervision import Restart, Stop, Strategy
 from clawft.runtime.timers import Timer
 
 if TYPE_CHECKING:
@@ -24,114 +23,13 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
-_random = random.Random()
-
-
-class Flag:
-    """``threading.Event``'s protocol in a twentieth of its size; the event itself exists once somebody waits."""
-
-    __slots__ = ("_event", "_set")
-    _lock: ClassVar[Any] = allocate_lock()
-
-    def __init__(self) -> None:
-        self._set = False
-        self._event: threading.Event | None = None
-
-    def is_set(self) -> bool:
-        return self._set
-
-    def set(self) -> None:
-        self._set = True
-        if self._event is not None:
-            self._event.set()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._set, self._event = False, None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        with self._lock:
-            if self._event is None:
-                self._event = threading.Event()
-        return self._set or self._event.wait(timeout)
-
-
-class Ref(pykka.ActorRef[Any]):
-    """How others reach an actor. Stays the same through restarts."""
-
-    actor_inbox: Mailbox
-
-    def __init__(self, actor: "Actor") -> None:
-        super().__init__(actor)
-        self.path = actor.path
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    def __str__(self) -> str:
-        return f"{self.actor_class.__name__} ({self.path})"
-
-    def tell(self, message: Any) -> None:
-        if self.actor_stopped.is_set():
-            raise self._gone()
-        self._put(Envelope(message))
-
-    @overload
-    def ask(self, message: Ask[R], *, block: Literal[False], timeout: float | None = None) -> Reply[R]: ...
-    @overload
-    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> Reply[Any]: ...
-    @overload
-    def ask(self, message: Ask[R], *, block: Literal[True] = True, timeout: float | None = None) -> R: ...
-    @overload
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
-        reply: Reply[Any] = Reply()
-        if self.actor_stopped.is_set():
-            reply.settle(None, self._gone())
-        else:
-            self._put(Envelope(message, reply))
-        return reply.get(timeout=timeout) if block else reply
-
-    def halt(self, reason: str = "halted") -> None:
-        """Stop it now: what it runs is cancelled, what waits goes to the dead letters."""
-        if not self.actor_stopped.is_set():
-            self.actor_inbox.halt(reason)
-
-    def _put(self, envelope: Envelope) -> None:
-        if type(envelope.message) in self.actor_class.controls:
-            self.actor_inbox.put_urgent(envelope)
-        else:
-            self.actor_inbox.put(envelope)
-
-    def _gone(self) -> pykka.ActorDeadError:
-        if self.actor_inbox.state == "failed":
-            return ActorFailed(self.path)
-        return pykka.ActorDeadError(f"{self} not found")
-
-
-class Birth(threading.local):
-    """What the actor that is being made on this thread is born with."""
-
-    system: "System | None" = None
-    lineage: Lineage | None = None
-    parent: Ref | None = None
-    reborn: "Actor | None" = None
-
-
-birth = Birth()
-
-
-class _Collapsed(Tell, frozen=True):
-    """Background work of the actor has failed."""
-
-    error: BaseException
 
 
 class Actor(pykka.Actor):
     """An actor that answers the messages its ``@on`` methods name, or everything in ``on_receive``.
 
-    A failed ask answers its asker, and the actor lives on; a failed tell, start or background task is its supervisor's.
+    A failed ask answers its asker, and the actor lives on. A failed tell, start or background task goes to
+    the supervisor.
     """
 
     dispatcher: ClassVar[Any] = "loop"
@@ -144,13 +42,13 @@ class Actor(pykka.Actor):
     """``def on_batch(self, envelopes)`` takes what waits all at once and settles the replies itself."""
 
     handlers: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {
-        _Collapsed: lambda self, note: _raise(note.error)
+        Collapsed: lambda self, note: _raise(note.error)
     }
     controls: ClassVar[frozenset[type]] = frozenset()
 
     system: "System"
     parent: Ref | None
-    actor_inbox: Mailbox
+    actor_inbox: Mailbox  # type: ignore[assignment]  # Pykka's protocol, with our envelope in it
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -160,8 +58,8 @@ class Actor(pykka.Actor):
             kind for kind, method in cls.handlers.items() if getattr(method, "control", False)
         )
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Actor":
-        actor = cast("Actor", super().__new__(cls))
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        actor = super().__new__(cls)
         if birth.system is None:
             from clawft.runtime.system import default_system
 
@@ -174,17 +72,16 @@ class Actor(pykka.Actor):
 
     def _inherit(self) -> None:
         system, lineage, parent, reborn = birth.system, birth.lineage, birth.parent, birth.reborn
-        birth.system = birth.lineage = birth.parent = birth.reborn = None
+        birth.clear()
         assert system is not None
         assert lineage is not None
         self.system, self.lineage, self.parent = system, lineage, parent
         self._children: dict[str, Ref] | None = None
-        self._owned: set[Any] | None = None
+        self._owned: set[Timer | asyncio.Task[Any]] | None = None
         if reborn is not None:
-            self.actor_urn, self.actor_inbox = reborn.actor_urn, reborn.actor_inbox
+            self.actor_inbox = reborn.actor_inbox
             self.actor_stopped, self._actor_ref = reborn.actor_stopped, reborn._actor_ref
             return
-        self.actor_urn = _urn()
         self.actor_inbox = Mailbox(self.mailbox_limit, lineage.path)
         self.actor_inbox.actor = self
         self.actor_stopped = cast("threading.Event", Flag())
@@ -198,6 +95,10 @@ class Actor(pykka.Actor):
     @property
     def path(self) -> str:
         return self.lineage.path
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string
+        return self.ref.actor_urn
 
     @property
     def ref(self) -> Ref:
@@ -242,17 +143,22 @@ class Actor(pykka.Actor):
             elif failed is not None:
                 self._note(failed(error))
             else:
-                self._note(_Collapsed(error))
+                self._note(Collapsed(error))
 
         reply.add_done_callback(deliver)
 
     def later(self, seconds: float, note: Tell) -> Timer:
         """Deliver a note to this actor after a while, unless cancelled or stopped before."""
-        return self._own(Timer(self.system.port, seconds, lambda: self._note(note), again=False))
+        return self._own_timer(seconds, note, again=False)
 
     def every(self, seconds: float, note: Tell) -> Timer:
         """Deliver a note to this actor again and again."""
-        return self._own(Timer(self.system.port, seconds, lambda: self._note(note), again=True))
+        return self._own_timer(seconds, note, again=True)
+
+    def _own_timer(self, seconds: float, note: Tell, *, again: bool) -> Timer:
+        timer = Timer(self.system.port, seconds, lambda: self._note(note), again=again)
+        self._own(timer)
+        return timer
 
     def watch(self, ref: Ref) -> None:
         """Be told ``Terminated`` when that actor is gone for good; at once if it is."""
@@ -287,17 +193,14 @@ class Actor(pykka.Actor):
         if self._owned is not None:
             self._owned.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._note(_Collapsed(error))
+            self._note(Collapsed(error))
 
     def _note(self, note: Tell) -> None:
         with contextlib.suppress(pykka.ActorDeadError):
             self.ref.tell(note)
 
-    def _own(self, thing: Any) -> Any:
-        if self._owned is None:
-            self._owned = set()
-        self._owned = {each for each in self._owned if not each.done()} | {thing}
-        return thing
+    def _own(self, thing: "Timer | asyncio.Task[Any]") -> None:
+        self._owned = {each for each in self._owned or () if not each.done()} | {thing}
 
     @property
     def busy(self) -> bool:
@@ -305,22 +208,24 @@ class Actor(pykka.Actor):
         return any(isinstance(each, asyncio.Task) and not each.done() for each in self._owned or ())
 
     # ------------------------------------------------------------------ handling
-    def on_receive(self, message: Any) -> Any:
+    def _handle_receive(self, message: Any) -> Any:
+        # Typed messages go straight to their handler: Pykka first looks for five kinds of its own.
         handler = self.handlers.get(type(message))
-        if handler is None:
-            raise Unhandled(self.path, message)
-        return handler(self, message)
+        return super()._handle_receive(message) if handler is None else handler(self, message)
+
+    def on_receive(self, message: Any) -> Any:
+        """What arrives when no ``@on`` method names it."""
+        raise Unhandled(self.path, message)
 
     def batchable(self, message: Any) -> bool:
         return True
 
-    def on_start_or_fail(self) -> Any:
-        result: Awaitable[None] | None = self.on_start()  # type: ignore[func-returns-value]  # may be a coroutine
-        return result
+    def run_on_start(self) -> Any:
+        return self.on_start()
 
     # ------------------------------------------------------------------ living and dying
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> Ref:  # type: ignore[override]  # ours is a Ref
+    def start(cls, *args: Any, **kwargs: Any) -> Ref:
         """Pykka's: start it on the default system, stopped by its first failed tell."""
         from clawft.runtime.system import default_system
 
@@ -328,7 +233,7 @@ class Actor(pykka.Actor):
         return system.start_under(None, cls, system.fresh_name(cls), args, kwargs, Stop())
 
     @staticmethod
-    def _create_actor_inbox() -> Mailbox:
+    def _create_actor_inbox() -> Any:
         raise AssertionError("an actor is given its mailbox")
 
     @staticmethod
@@ -365,14 +270,9 @@ class Actor(pykka.Actor):
         self.system.gone(self, error)
 
     def supervise(self, error: BaseException, *, starting: bool) -> bool:
-        """A tell, the start or background work failed. True: go on with the mailbox; False: it is resumed later."""
-        return self.system.supervise(self, error, starting=starting)
+        """A tell, the start or background work failed. True: go on; False: the mailbox is resumed later."""
+        return self.system.supervisor.failed(self, error, starting=starting)
 
 
 def _raise(error: BaseException) -> None:
     raise error
-
-
-def _urn() -> str:
-    digits = f"{_random.getrandbits(128):032x}"
-    return f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

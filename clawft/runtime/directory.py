@@ -12,7 +12,8 @@ from clawft.runtime.promise import Reply
 from clawft.runtime.timers import Timer
 
 if TYPE_CHECKING:
-    from clawft.runtime.actor import Actor, Ref
+    from clawft.runtime.actor import Actor
+    from clawft.runtime.ref import Ref
     from clawft.runtime.supervision import Strategy
     from clawft.runtime.system import System
 
@@ -20,8 +21,11 @@ R = TypeVar("R")
 
 
 class Directory:
-    """Look-up, activation and enqueueing happen under one lock, and an actor is retired under the same lock and only
-    when nothing waits or runs: so a message never meets a dead actor, and order per sender is kept."""
+    """Virtual actors of one kind. A message never meets a dead one, and order per sender is kept.
+
+    Look-up, activation and enqueueing happen under one lock; an actor is retired under the same lock, and only
+    when nothing waits or runs.
+    """
 
     def __init__(
         self,

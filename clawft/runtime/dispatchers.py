@@ -15,7 +15,7 @@ Job = Callable[[], object]
 
 
 class Dispatcher(Protocol):
-    """Runs mailboxes. ``quantum``: messages one actor may take in a row; ``slice``: the seconds it may take for them."""
+    """Runs mailboxes: up to ``quantum`` messages of one actor in a row, in up to ``slice`` seconds."""
 
     name: str
     quantum: int
@@ -100,7 +100,7 @@ class PinnedDispatcher(PoolDispatcher):
 
 
 class LoopDispatcher:
-    """Actors on the event loop's thread. An idle actor told from that thread runs at once, in the sender's call."""
+    """Actors on the event loop's thread. An idle one told from that thread runs in the sender's call."""
 
     name = "loop"
     slice = 0.001

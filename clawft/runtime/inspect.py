@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 from clawft.runtime.envelope import Envelope, clock
 
 if TYPE_CHECKING:
-    from clawft.runtime.actor import Ref
     from clawft.runtime.mailbox import Mailbox
+    from clawft.runtime.ref import Ref
 
 ActorState = Literal["starting", "idle", "running", "waiting", "restarting", "failed", "stopped"]
 

@@ -19,6 +19,7 @@ from clawft.runtime.promise import Reply
 if TYPE_CHECKING:
     from clawft.runtime.actor import Actor
     from clawft.runtime.dispatchers import Dispatcher
+    from clawft.runtime.inspect import ActorState
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ SLOW = 0.1
 class Mailbox:
     """Pykka's inbox, and whose turn it is. Outlives the actor it belongs to, through restarts.
 
-    ``busy`` is taken by whoever runs the actor, a thread or a suspended coroutine, and so serves as compare-and-set:
-    one at a time, never two.
+    ``busy`` is taken by whoever runs the actor, a thread or a suspended coroutine: a compare-and-set, so
+    that it is one at a time, never two.
     """
 
     __slots__ = (
@@ -69,7 +70,7 @@ class Mailbox:
         self.home: Callable[[Envelope], None] | None = None
         self.closed = False
         self.halting: str | None = None
-        self.state = "starting"
+        self.state: ActorState = "starting"
         self.tasks: set[asyncio.Task[None]] | None = None
         self.inflight = 0
         self.current: Any = None
@@ -121,11 +122,11 @@ class Mailbox:
     # ------------------------------------------------------------------ taking turns
     def start(self) -> None:
         """First turn of a fresh actor: ``on_start``, then what waits."""
-        if self._call(self.actor.on_start_or_fail, Envelope(None), starting=True):
+        if self._call(self.actor.run_on_start, Envelope(None), starting=True):
             self.run()
 
     def run(self) -> None:
-        """Handle what waits, up to a quantum, then let the next actor run. Called by whoever holds ``busy``."""
+        """Handle what waits, up to a quantum, then let others run. Called by whoever holds ``busy``."""
         dispatcher = self.dispatcher
         left, until = dispatcher.quantum, clock() + dispatcher.slice
         while left:
@@ -133,11 +134,10 @@ class Mailbox:
                 return
             if self.actor.on_batch is not None and not self.closed and not self._run_batches():
                 return
-            try:
-                envelope = self.queue.popleft()
-            except IndexError:
+            if not self.queue:
                 self._rest()
                 return
+            envelope = self.queue.popleft()
             if self.closed:
                 self.bounce(envelope)
             elif not self._call(self.actor._handle_receive, envelope):
@@ -162,13 +162,14 @@ class Mailbox:
             self.actor.system.dead_letters.add(self.path, envelope.message, "its asker gave up")
             return True
         self.current, self.since, self.state = envelope, clock(), "running"
-        token = cause.set(envelope.cause)
+        token = None if envelope.cause == cause.get() else cause.set(envelope.cause)
         try:
             result = handler() if starting else handler(envelope.message)
         except BaseException as error:
             return self._fail(envelope, error, starting=starting)
         finally:
-            cause.reset(token)
+            if token is not None:
+                cause.reset(token)
         if type(result) is CoroutineType:
             return self._suspend(result, envelope, starting)
         self._done(envelope, result)
@@ -209,7 +210,7 @@ class Mailbox:
         reply = envelope.reply_to
         if reply is not None:
             port = self.actor.system.port
-            reply.add_done_callback(lambda settled: settled.abandoned() and port.call(_cancel, task))
+            reply.add_done_callback(lambda settled: port.call(_cancel, task) if settled.abandoned() else None)
         if self.urgent or self.halting is not None:
             self._attend()
 
@@ -224,7 +225,7 @@ class Mailbox:
             self.since = clock()
             self._done(envelope, result)
         if self.tasks is not None:
-            self.tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self.tasks.discard(asyncio.current_task())
         self.inflight -= 1
         suspended = starting or self.inflight == self.actor.concurrency - 1
         if suspended and go_on:
@@ -236,7 +237,7 @@ class Mailbox:
         if self.tasks:
             self._serve_control()
         elif self.state == "restarting" and self.halting is not None:
-            self.actor.system.rebirth(self)
+            self.actor.system.supervisor.rebirth(self)
 
     def _serve_control(self) -> bool:
         """Serve the control lane; False: a restart has the actor now."""
@@ -254,7 +255,7 @@ class Mailbox:
             return True
         if self.halting == RESTART:
             self.halting = None
-            self.actor.system.rebirth(self)
+            self.actor.system.supervisor.rebirth(self)
             return False
         self.actor._stop()
         return True
@@ -336,7 +337,7 @@ class Mailbox:
         return self.actor.supervise(error, starting=starting)
 
     def bounce(self, envelope: Envelope) -> None:
-        """Send a message back from a closed mailbox: to its new home if there is one, else to the dead letters."""
+        """Send a message on from a closed mailbox: to its new home, else to the dead letters."""
         if self.home is not None and not self.actor.system.closing:
             self.home(envelope)
             return

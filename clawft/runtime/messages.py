@@ -33,11 +33,18 @@ class ChildFailed(Tell, frozen=True):
     error: BaseException
 
 
-class on(Generic[R]):  # noqa: N801 - reads as a word: @on(SendMessage)
-    """Mark the method that handles messages of this kind: plain, ``async``, or handing on by returning a ``Reply``.
+class Collapsed(Tell, frozen=True):
+    """Work that the actor had going beside its mailbox, or a child whose failures are its own, has failed."""
 
-    ``control``: served ahead of the mailbox, and also while a coroutine handler of the same actor waits. Plain
-    methods only, as nothing may wait there.
+    error: BaseException
+
+
+class on(Generic[R]):  # noqa: N801 - reads as a word: @on(SendMessage)
+    """Mark the method that handles messages of this kind.
+
+    It is plain, ``async``, or hands the question on by returning another actor's ``Reply``.
+    ``control``: it is served ahead of the mailbox, also while a coroutine handler of the same actor waits;
+    plain methods only.
     """
 
     def __init__(self, kind: type[Ask[R]], *, control: bool = False) -> None:

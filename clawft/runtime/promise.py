@@ -15,13 +15,14 @@ R = TypeVar("R")
 
 
 class BlockingCallOnLoop(RuntimeError):
-    """``Reply.get()`` was called on an event loop's thread, where it would stop everything else. Use ``await``."""
+    """``Reply.get()`` was called on an event loop's thread, where it would stop all else: ``await`` it."""
 
 
 class Reply(pykka.Future[R], Generic[R]):
     """The answer to an ask, there or still to come. It is settled at most once, and settling never raises.
 
-    Cancelling it, or the task that awaits it, drops the message if it still waits and cancels the coroutine that handles it.
+    Cancelling it, or the task that awaits it, drops the message if it still waits, and cancels the coroutine
+    that handles it.
     """
 
     _get_hook: Callable[[float | None], R] | None = None
@@ -31,7 +32,7 @@ class Reply(pykka.Future[R], Generic[R]):
         self._settled = self._expired = False
         self._value: Any = None
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[["Reply[R]"], object]] | None = None
+        self._callbacks: list[Callable[[Reply[R]], object]] | None = None
 
     @classmethod
     def of(cls, value: R) -> "Reply[R]":
@@ -66,7 +67,8 @@ class Reply(pykka.Future[R], Generic[R]):
     def set_exception(self, exc_info: Any = None) -> None:
         """Pykka's: takes an ``exc_info`` triple, or the exception being handled."""
         kind, error, _ = exc_info or sys.exc_info()
-        if not self.settle(None, error if error is not None else kind()) and not self.cancelled():
+        failure = error if error is not None else cast("type[BaseException]", kind)()
+        if not self.settle(None, failure) and not self.cancelled():
             raise queue.Full
 
     def set_get_hook(self, func: Callable[[float | None], R]) -> None:

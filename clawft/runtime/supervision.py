@@ -23,7 +23,10 @@ class Escalate:
 
 @dataclass(frozen=True)
 class Restart:
-    """Begin anew behind the same reference, after a pause that doubles; past ``limit`` failures in ``window`` seconds, give up."""
+    """Begin anew behind the same reference, after a pause that doubles from ``first`` to ``longest`` seconds.
+
+    Past ``limit`` failures in ``window`` seconds: give up. ``jitter``: up to this share is added to a pause.
+    """
 
     limit: int = 5
     window: float = 60.0

@@ -6,7 +6,6 @@ import itertools
 import logging
 import threading
 import time
-import weakref
 from _thread import get_ident
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,39 +15,28 @@ import msgspec
 import pykka
 from pykka import ActorRegistry
 
-from clawft.runtime.actor import Actor, Ref, birth
+from clawft.runtime.actor import Actor
+from clawft.runtime.birth import birth
 from clawft.runtime.dead_letters import DeadLetters
 from clawft.runtime.directory import Directory
 from clawft.runtime.dispatchers import Dispatcher, LoopDispatcher, PinnedDispatcher, PoolDispatcher
-from clawft.runtime.envelope import Envelope, clock
-from clawft.runtime.errors import ActorFailed, NoSuchActor
+from clawft.runtime.errors import NoSuchActor
 from clawft.runtime.inspect import ActorStatus, status_of
-from clawft.runtime.mailbox import RESTART, Mailbox
-from clawft.runtime.messages import Ask, ChildFailed, Tell, Terminated
+from clawft.runtime.messages import Ask, Tell, Terminated
 from clawft.runtime.port import LoopPort
 from clawft.runtime.promise import Reply
-from clawft.runtime.supervision import Escalate, Lineage, Restart, Resume, Stop, Strategy
+from clawft.runtime.ref import Ref
+from clawft.runtime.registry import quicken
+from clawft.runtime.supervision import Lineage, Restart, Stop, Strategy
+from clawft.runtime.supervisor import Supervisor
 from clawft.runtime.timers import Timer
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-
-class RefList(dict[Ref, None]):
-    """Pykka's registry keeps its references in a list and searches it at every stop: 475 us each at 30,000. This
-    is that list with the search taken out."""
-
-    def append(self, ref: Ref) -> None:
-        self[ref] = None
-
-    def remove(self, ref: Ref) -> None:
-        del self[ref]
-
-    def __getitem__(self, item: Any) -> Any:
-        return list(self) if isinstance(item, slice) else super().__getitem__(item)
-
-
-ActorRegistry._actor_refs = RefList.fromkeys(ActorRegistry._actor_refs)  # type: ignore[assignment]  # see RefList
+# Shared: a hundred thousand actors each with a strategy and an empty dict of their own are 15 MB.
+_RESTART = Restart()
+_NOTHING: dict[str, Any] = {}
 
 
 class ActorEvent(msgspec.Struct, frozen=True):
@@ -60,6 +48,9 @@ class ActorEvent(msgspec.Struct, frozen=True):
     time: datetime
 
 
+quicken()
+
+
 class System:
     """A tree of actors on one event loop, one pool, and a thread for each actor that wants its own."""
 
@@ -68,7 +59,7 @@ class System:
         self.pool = PoolDispatcher(pool_size, f"{name}-pool")
         self.dead_letters = DeadLetters()
         self.dead_letters.listeners.append(
-            lambda letter: self._announce("dead_letter", letter.path, letter.why)
+            lambda letter: self.announce("dead_letter", letter.path, letter.why)
         )
         self.on_event: list[Callable[[ActorEvent], object]] = []
         self._refs: dict[str, Ref] = {}
@@ -80,6 +71,7 @@ class System:
         self._own_loop: threading.Thread | None = None
         self._numbers = itertools.count(1)
         self._starting = threading.Lock()
+        self.supervisor = Supervisor(self)
         self.closing = False
 
     # ------------------------------------------------------------------ threads
@@ -134,8 +126,11 @@ class System:
     def spawn(
         self, kind: type[Actor], name: str, *args: Any, supervision: Strategy | None = None, **kwargs: Any
     ) -> Ref:
-        """Start an actor at the top of the tree; ``args`` and ``kwargs`` are its ``__init__``'s, now and at every restart."""
-        return self.start_under(None, kind, name, args, kwargs, supervision or Restart())
+        """Start an actor at the top of the tree.
+
+        ``args`` and ``kwargs`` are its ``__init__``'s, now and at every restart.
+        """
+        return self.start_under(None, kind, name, args, kwargs, supervision or _RESTART)
 
     def start_under(
         self, parent: Ref | None, kind: type[Actor], name: str, args: Any, kwargs: Any, supervision: Strategy
@@ -152,12 +147,12 @@ class System:
         old = self._refs.get(path)
         if old is not None and (old.is_alive() or old.actor_inbox.state == "restarting"):
             raise ValueError(f"there is an actor called {path} already")
-        lineage = Lineage(name.rpartition("/")[2], path, supervision, args, kwargs, kind)
+        lineage = Lineage(name, path, supervision, args, kwargs or _NOTHING, kind)
         birth.system, birth.lineage, birth.parent = self, lineage, parent
         try:
             actor = kind(*args, **kwargs)
         finally:
-            birth.system = birth.lineage = birth.parent = None
+            birth.clear()
         self._enter(actor)
         return actor
 
@@ -172,19 +167,19 @@ class System:
     def create_virtual(self, directory: Directory, key: str) -> Actor:
         """Make the actor of a key; its directory starts it."""
         path = f"{directory.prefix}/{key}"
-        lineage = Lineage(key, path, directory.supervision, (key,), {}, directory.make)
+        lineage = Lineage(key, path, directory.supervision, (key,), _NOTHING, directory.make)
         birth.system, birth.lineage, birth.parent = self, lineage, self._refs.get(directory.prefix)
         try:
             actor = directory.make(key)
         finally:
-            birth.system = birth.lineage = birth.parent = None
+            birth.clear()
         self._enter(actor)
         return actor
 
     def _enter(self, actor: Actor) -> None:
         self._refs[actor.path] = actor.ref
         ActorRegistry.register(actor.ref)
-        self._announce("started", actor.path, type(actor).__name__)
+        self.announce("started", actor.path, type(actor).__name__)
 
     def virtual(
         self,
@@ -196,7 +191,10 @@ class System:
         max_active: int = 100_000,
         supervision: Strategy | None = None,
     ) -> Directory:
-        """Actors addressed by key: ``make(key)``, or ``kind(key)``, is called when a message comes for one that sleeps."""
+        """Actors addressed by key.
+
+        ``make(key)``, or ``kind(key)``, is called when a message comes for one that sleeps.
+        """
         directory = Directory(
             self,
             kind,
@@ -218,8 +216,11 @@ class System:
             raise NoSuchActor(path) from None
 
     def ask(self, target: Ref | str, message: Ask[R], *, timeout: float | None = None) -> Reply[R]:
-        """Put a question in an actor's mailbox; the answer is to come. After ``timeout`` seconds it is cancelled
-        and the reply raises ``pykka.Timeout``. Raises MailboxFull and NoSuchActor at once."""
+        """Put a question in an actor's mailbox; the answer is to come.
+
+        After ``timeout`` seconds the work is cancelled and the reply raises ``pykka.Timeout``. MailboxFull
+        and NoSuchActor are raised at once.
+        """
         if isinstance(target, str):
             prefix, _, key = target.partition("/")
             directory = self._directories.get(prefix)
@@ -239,7 +240,7 @@ class System:
         reply.add_done_callback(lambda _: timer.cancel())
 
     def tell(self, target: Ref | str, note: Tell) -> None:
-        """Put a note in an actor's mailbox. What finds nobody becomes a dead letter; MailboxFull is raised."""
+        """Put a note in an actor's mailbox. One that finds nobody is a dead letter; MailboxFull is raised."""
         path = target if isinstance(target, str) else target.path
         prefix, _, key = path.partition("/")
         directory = self._directories.get(prefix)
@@ -264,7 +265,7 @@ class System:
     def inspect(self, path: str) -> ActorStatus:
         return status_of(self.find(path))
 
-    def _announce(self, kind: Any, path: str, detail: str) -> None:
+    def announce(self, kind: Any, path: str, detail: str) -> None:
         if not self.on_event:
             return
         event = ActorEvent(kind, path, detail, datetime.now(UTC))
@@ -288,119 +289,26 @@ class System:
             with contextlib.suppress(pykka.ActorDeadError):
                 watcher.tell(Terminated(ref.path, reason))
 
-    # ------------------------------------------------------------------ supervision
-    def supervise(self, actor: Actor, error: BaseException, *, starting: bool) -> bool:
-        """Decide what becomes of an actor that failed. True: it goes on, or is over; False: it comes back later."""
-        strategy = actor.lineage.supervision
-        if not isinstance(error, Exception):
-            strategy = Stop()  # SystemExit and its like end the one actor they were raised in
-        if isinstance(strategy, Resume) and not starting:
-            log.error("%s failed and goes on: %r", actor.path, error, exc_info=error)
-            return True
-        if isinstance(strategy, Restart):
-            pause = self._pause(actor.actor_inbox, strategy)
-            if pause is not None:
-                self._restart_later(actor, error, pause)
-                return False
-        self._give_up(actor, error, strategy)
-        return True
-
-    def _pause(self, box: Mailbox, strategy: Restart) -> float | None:
-        if box.failures is None:
-            box.failures = []
-        return strategy.pause(box.failures, clock())
-
-    def _restart_later(self, actor: Actor, error: BaseException, pause: float) -> None:
-        box = actor.actor_inbox
-        log.error("%s failed and restarts in %.2f s: %r", actor.path, pause, error, exc_info=error)
-        box.state = "restarting"
-        self._hook(actor, error)
-
-        def wake() -> None:
-            if box.state == "restarting":
-                self.rebirth(box)
-
-        Timer(self.port, pause, wake, again=False)
-
-    def rebirth(self, box: Mailbox) -> None:
-        """Put a fresh instance behind the same reference. Called by whoever holds ``box.busy``."""
-        box.state = "starting"
-        box.dispatcher.execute(lambda: self._reborn(box))
-
-    def _reborn(self, box: Mailbox) -> None:
-        old = box.actor
-        if box.halting is not None:
-            old._stop()
-            box.run()
-            return
-        old.release()
-        birth.system, birth.lineage, birth.parent, birth.reborn = self, old.lineage, old.parent, old
-        try:
-            actor = old.lineage.make(*old.lineage.args, **old.lineage.kwargs)
-        except Exception as error:
-            if self.supervise(old, error, starting=True):
-                box.run()
-            return
-        finally:
-            birth.system = birth.lineage = birth.parent = birth.reborn = None
-        box.restarts += 1
-        box.actor = actor
-        actor.ref._actor_weakref = weakref.ref(actor)
-        self._announce("restarted", actor.path, "")
-        box.start()
-
-    def _give_up(self, actor: Actor, error: BaseException, strategy: Strategy) -> None:
-        box = actor.actor_inbox
-        box.state = "stopped" if isinstance(strategy, Stop) else "failed"
-        actor._handle_failure(type(error), error, error.__traceback__)
-        self._hook(actor, error)
-        if isinstance(strategy, Stop) or actor.parent is None:
-            return
-        with contextlib.suppress(pykka.ActorDeadError):
-            if isinstance(strategy, Escalate):
-                from clawft.runtime.actor import _Collapsed
-
-                actor.parent.tell(_Collapsed(ActorFailed(actor.path, error)))
-            elif ChildFailed in actor.parent.actor_class.handlers:
-                actor.parent.tell(ChildFailed(actor.path, error))
-
-    def _hook(self, actor: Actor, error: BaseException) -> None:
-        try:
-            actor.on_failure(type(error), error, error.__traceback__)
-        except Exception:
-            log.exception("on_failure of %s failed", actor.path)
-
     def gone(self, actor: Actor, error: BaseException | None) -> None:
-        """An actor has stopped or failed. A failed one stays in the tree, so that it is seen and can be restarted."""
+        """An actor has stopped or failed; a failed one stays in the tree to be seen and restarted."""
         ref, box = actor.ref, actor.actor_inbox
         if box.state != "failed" and self._refs.get(ref.path) is ref:
             del self._refs[ref.path]
         self._tell_watchers(ref, error)
-        self._announce(
+        self.announce(
             "failed" if error is not None else "stopped", ref.path, "" if error is None else repr(error)
         )
 
     def restart(self, path: str) -> None:
-        """Begin an actor anew, running or failed; what it is doing is cancelled, what waits is kept. Raises NoSuchActor."""
-        ref = self.find(path)
-        box = ref.actor_inbox
-        if box.state == "failed":
-            self._revive(ref)
-        else:
-            box.halt(RESTART)
+        """Begin an actor anew, running or failed: what it does is cancelled, what waits is kept.
 
-    def _revive(self, ref: Ref) -> None:
-        box = ref.actor_inbox
-        if not box.busy.acquire(False):
-            raise RuntimeError(f"{ref.path} is still failing")
-        box.closed, box.failures, box.halting = False, None, None
-        ref.actor_stopped.clear()
-        ActorRegistry.register(ref)
-        self.rebirth(box)
+        Raises NoSuchActor.
+        """
+        self.supervisor.restart(self.find(path))
 
     # ------------------------------------------------------------------ stopping
     def stop(self, timeout: float = 10.0) -> tuple[str, ...]:
-        """Stop everything, the youngest first; the paths of what did not stop in time. Not on the loop's thread."""
+        """Stop everything, the youngest first; what did not stop in time. Not on the loop's thread."""
         until = time.monotonic() + timeout
         self.closing = True
         late = []
@@ -419,9 +327,7 @@ class System:
         late = []
         for ref in self._in_reverse():
             ref.halt("the system stops")
-            while ref.is_alive() and time.monotonic() < until:
-                await asyncio.sleep(0.002)
-            if ref.is_alive():
+            if ref.is_alive() and not await ref.stopped(until - time.monotonic()):
                 late.append(ref.path)
         self._end_threads()
         return tuple(late)
@@ -450,6 +356,3 @@ def default_system() -> System:
         if _default is None:
             _default = System("default")
         return _default
-
-
-__all__ = ["ActorEvent", "Envelope", "System", "default_system"]
