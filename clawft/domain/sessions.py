@@ -48,3 +48,17 @@ class SessionExport(Value, frozen=True):
     """Every message of a session, oldest first."""
 
     messages: tuple[ChatMessage, ...]
+
+
+class SessionRecord(Value, frozen=True):
+    """What is fixed about a session when it is made."""
+
+    key: str
+    agent_id: str
+    created_at: datetime
+    model: str = ""
+    """Used in this session instead of the agent's own; empty: the agent's."""
+    parent_key: str = ""
+    """The session whose turn delegated this one; empty: nobody's."""
+    depth: int = 0
+    """How many delegations it is inside of."""

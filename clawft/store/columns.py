@@ -34,6 +34,12 @@ def column(value: T | UnsetType) -> T | None:
     return None if isinstance(value, UnsetType) else value
 
 
+class WordField(pw.Field):
+    """One of a few words that the domain fixes as a ``Literal``."""
+
+    field_type = "TEXT"
+
+
 class MomentField(pw.Field):
     """An aware ``datetime``."""
 

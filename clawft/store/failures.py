@@ -48,6 +48,10 @@ def is_broken(error: BaseException) -> bool:
     return any(_code(cause) in BROKEN for cause in _causes(error))
 
 
+def is_readonly(error: BaseException) -> bool:
+    return any(_code(cause) == sqlite3.SQLITE_READONLY for cause in _causes(error))
+
+
 def _full() -> StorageFull:
     return StorageFull("there is no room left on the disk, so it was not kept")
 

@@ -4,7 +4,7 @@ SESSIONS = (
     """CREATE TABLE sessions (
         key TEXT PRIMARY KEY,
         agent_id TEXT NOT NULL,
-        parent_key TEXT,
+        parent_key TEXT NOT NULL DEFAULT '',
         model TEXT NOT NULL DEFAULT '',
         depth INTEGER NOT NULL DEFAULT 0,
         message_count INTEGER NOT NULL DEFAULT 0,

@@ -21,9 +21,7 @@ def prepare_folder(folder: Path, *, signs: tuple[str, ...]) -> None:
         raise UsageError(f"the data folder {folder} belongs to another user (uid {info.st_uid})")
     if stat.S_IMODE(info.st_mode) & 0o077:
         if not _ours(folder, signs):
-            raise UsageError(
-                f"{folder} is open to others and holds other things: choose an empty data folder"
-            )
+            raise UsageError(f"{folder} is open to others and holds other things: choose an empty folder")
         folder.chmod(PRIVATE_FOLDER)
 
 

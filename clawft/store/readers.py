@@ -11,7 +11,7 @@ import peewee as pw
 
 from clawft.runtime import Actor, Ask, Ref, Reply, System, on
 from clawft.store.database import close_connection, connection, database, open_reader
-from clawft.store.failures import is_broken, storage_failure
+from clawft.store.failures import is_broken, is_readonly, storage_failure
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class Reader(Actor):
         try:
             return self._at_one_moment(ask.work)
         except (sqlite3.Error, pw.PeeweeException) as error:
+            if is_readonly(error):
+                raise TypeError("a read cannot write: that is what Store.write is for") from error
             if is_broken(error):
                 close_connection()
             raise storage_failure(error) or error from error

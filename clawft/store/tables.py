@@ -6,11 +6,17 @@ import peewee as pw
 
 from clawft.domain.sessions import ToolCallInfo
 from clawft.domain.tokens import Scope
-from clawft.store.columns import JsonField, MomentField
+from clawft.store.columns import JsonField, MomentField, WordField
 from clawft.store.database import database
 
 
 class Table(pw.Model):
+    @classmethod
+    def replace(cls, row: Any = None, /, **columns: Any) -> Any:
+        """Peewee's, which its stubs leave untyped: insert a row in the place of one with its key."""
+        peewee: Any = super()
+        return peewee.replace(row, **columns)
+
     class Meta:
         database = database
 
@@ -18,7 +24,7 @@ class Table(pw.Model):
 class SessionRow(Table):
     key = pw.TextField(primary_key=True)
     agent_id = pw.TextField()
-    parent_key = pw.TextField(null=True)
+    parent_key = pw.TextField(default="")
     model = pw.TextField(default="")
     """Not empty: the one model this session was made for, whatever its agent says."""
     depth = pw.IntegerField(default=0)
@@ -37,7 +43,7 @@ class MessageRow(Table):
     session_key = pw.TextField()
     seq = pw.IntegerField()
     turn_id = pw.TextField(null=True)
-    role = pw.TextField()
+    role = WordField()
     content = pw.TextField()
     tool_calls = JsonField(tuple[ToolCallInfo, ...], null=True)
     timestamp = MomentField()
@@ -50,11 +56,11 @@ class TurnRow(Table):
     id = pw.TextField(primary_key=True)
     session_key = pw.TextField()
     agent_id = pw.TextField()
-    state = pw.TextField()
+    state = WordField()
     created_at = MomentField()
     started_at = MomentField(null=True)
     ended_at = MomentField(null=True)
-    reason = pw.TextField(null=True)
+    reason = WordField(null=True)
     error = pw.TextField(null=True)
     model = pw.TextField(null=True)
     tier = pw.IntegerField(null=True)
@@ -78,7 +84,7 @@ class RunRow(Table):
     tier = pw.IntegerField(null=True)
     complexity = pw.DoubleField()
     latency_ms = pw.IntegerField()
-    status = pw.TextField()
+    status = WordField()
     timestamp = MomentField()
 
     class Meta:
@@ -98,7 +104,7 @@ class UsageRow(Table):
     input_cost_usd = pw.DoubleField()
     output_cost_usd = pw.DoubleField()
     estimated = pw.BooleanField()
-    status = pw.TextField()
+    status = WordField()
     at = MomentField()
 
     class Meta:
@@ -106,7 +112,7 @@ class UsageRow(Table):
 
 
 class OutcomeRow(Table):
-    kind = pw.TextField()
+    kind = WordField()
     model = pw.TextField()
     tries = pw.IntegerField()
     successes = pw.IntegerField()
@@ -133,8 +139,8 @@ class AgentRow(Table):
     id = pw.TextField(primary_key=True)
     spec = JsonField(dict[str, Any], null=True)
     """None: the agent is a file's."""
-    source = pw.TextField()
-    wanted = pw.TextField(default="running")
+    source = WordField()
+    wanted = WordField(default="running")
     created_at = MomentField()
 
     class Meta:
@@ -145,7 +151,7 @@ class TokenRow(Table):
     digest = pw.TextField(primary_key=True)
     label = pw.TextField(default="")
     scopes = JsonField(tuple[Scope, ...])
-    origin = pw.TextField()
+    origin = WordField()
     created_at = MomentField()
     expires_at = MomentField()
     last_used = MomentField(null=True)
@@ -162,7 +168,7 @@ class CronJobRow(Table):
     timezone = pw.TextField(default="UTC")
     enabled = pw.BooleanField(default=True)
     payload = pw.TextField(null=True)
-    status = pw.TextField(default="idle")
+    status = WordField(default="idle")
     last_run = MomentField(null=True)
     next_run = MomentField(null=True)
     created_at = MomentField()
@@ -175,7 +181,7 @@ class CronJobRow(Table):
 class CronRunRow(Table):
     job_id = pw.TextField()
     slot = MomentField()
-    state = pw.TextField()
+    state = WordField()
     started_at = MomentField(null=True)
     ended_at = MomentField(null=True)
     detail = pw.TextField(null=True)
@@ -220,7 +226,7 @@ class DelegationRow(Table):
     child_key = pw.TextField(null=True)
     target = pw.TextField()
     tool_name = pw.TextField()
-    status = pw.TextField()
+    status = WordField()
     started_at = MomentField()
     completed_at = MomentField(null=True)
     latency_ms = pw.IntegerField(null=True)

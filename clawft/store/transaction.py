@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from clawft.runtime import Ask, Reply
+from clawft.runtime import Ask
 from clawft.store.database import untyped
 
 R = TypeVar("R")
@@ -37,12 +37,6 @@ class Outcome:
     def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
         self.value = value
         self.error = error
-
-    def answer(self, reply: Reply[Any]) -> None:
-        if self.error is None:
-            reply.set(self.value)
-        else:
-            reply.set_exception(self.error)
 
 
 _DONE = Outcome()
@@ -75,9 +69,9 @@ def run_group(raw: sqlite3.Connection, works: Sequence[Work]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for sql, same in groupby(works, key=_statement):
         if sql is None:
-            outcomes += [_alone(raw, work.work) for work in same]
+            outcomes += [_alone(raw, each.work) for each in same if isinstance(each, Write)]
         else:
-            outcomes += _insert(raw, sql, [work.row for work in same])
+            outcomes += _insert(raw, sql, [each.row for each in same if isinstance(each, Insert)])
     return outcomes
 
 

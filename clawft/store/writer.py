@@ -48,6 +48,8 @@ class Writer(Actor):
         self._quiet = True
 
     def on_start(self) -> None:
+        self._condition.closed.clear()
+        self._disconnect()  # begun anew, it is on the thread of its predecessor
         self._connected()
         self._condition.measure(self._path)
         self.every(self.tidy_every, Tidy())
@@ -70,16 +72,17 @@ class Writer(Actor):
             # A copy each: raising an error adds to its traceback.
             outcomes = [(envelope, Outcome(error=copy.copy(failure))) for envelope in envelopes]
         for envelope, outcome in outcomes:
-            outcome.answer(envelope.reply_to)
+            if envelope.reply_to is not None:
+                envelope.reply_to.settle(outcome.value, outcome.error)
 
     def _commit(self, envelopes: Sequence[Envelope]) -> list[tuple[Envelope, Outcome]]:
         raw = self._begin()
         with open_transaction(raw):
             # Whoever gave up while we waited for the lock is not written at all.
-            wanted = [envelope for envelope in envelopes if not envelope.reply_to.done()]
+            wanted = [each for each in envelopes if each.reply_to is None or not each.reply_to.done()]
             outcomes = run_group(raw, [envelope.message for envelope in wanted])
         self._logged, self._quiet = True, False
-        self._note(outcomes)
+        self._explain(outcomes)
         return list(zip(wanted, outcomes, strict=True))
 
     def _begin(self) -> sqlite3.Connection:
@@ -117,7 +120,7 @@ class Writer(Actor):
         self._condition.trouble = str(failure or error)
         return failure or error
 
-    def _note(self, outcomes: list[Outcome]) -> None:
+    def _explain(self, outcomes: list[Outcome]) -> None:
         """Put what storage did to single works into words, and remember whether there was any."""
         trouble = ""
         for outcome in outcomes:

@@ -1,0 +1,97 @@
+"""Usage at rest: what every model call used. Sums are made by SQL from the rows, so nothing can drift."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from clawft.domain.costs import (
+    TIER_LABELS,
+    CostBreakdown,
+    ProviderCost,
+    ProviderTokens,
+    SessionTokens,
+    TierCost,
+    TokenUsageSummary,
+)
+from clawft.domain.turns import ModelCall, Turn
+from clawft.runtime import Reply
+from clawft.store.columns import moment_text
+from clawft.store.database import connection
+from clawft.store.statements import insert_statement
+from clawft.store.store import Store
+from clawft.store.tables import UsageRow
+
+_ADD = insert_statement(UsageRow)
+
+# To a billionth of a dollar: far below any price, far above what the order of adding floats changes.
+_TOKENS = "sum(input_tokens), sum(output_tokens)"
+_DOLLARS = "round(sum(input_cost_usd), 9), round(sum(output_cost_usd), 9)"
+_TOTAL = "round(sum(input_cost_usd + output_cost_usd), 9)"
+_SINCE = "FROM usage WHERE at >= ?"
+
+
+class UsageStore:
+    """Calls are added by ``TurnStore.finish``, together with what else a turn leaves behind."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def tokens(self, since: datetime | None = None) -> Reply[TokenUsageSummary]:
+        """All tokens from ``since`` on, by model and by session; the busiest first."""
+        return self._store.read(lambda: _tokens(_from(since)))
+
+    def costs(self, since: datetime | None = None) -> Reply[CostBreakdown]:
+        """All dollars from ``since`` on, by model and by tier. Every tier is listed."""
+        return self._store.read(lambda: _costs(_from(since)))
+
+
+def add_calls(calls: Iterable[ModelCall], turn: Turn) -> None:
+    """Inside a write: keep the model calls of a turn."""
+    connection().executemany(_ADD, [_row(call, turn) for call in calls])
+
+
+def _row(call: ModelCall, turn: Turn) -> tuple[Any, ...]:
+    used = call.usage
+    tokens = (used.input_tokens, used.output_tokens)
+    dollars = (used.input_cost_usd, used.output_cost_usd)
+    whose = (turn.id, turn.session_key, turn.agent_id, call.provider, call.model, call.tier)
+    return (*whose, *tokens, *dollars, used.estimated, call.status, moment_text(call.at))
+
+
+def _from(since: datetime | None) -> str:
+    return "" if since is None else moment_text(since)
+
+
+def _rows(columns: str, rest: str, since: str) -> list[tuple[Any, ...]]:
+    return connection().execute(f"SELECT {columns} {_SINCE} {rest}", (since,)).fetchall()
+
+
+def _tokens(since: str) -> TokenUsageSummary:
+    by_model = "GROUP BY provider, model ORDER BY sum(input_tokens + output_tokens) DESC, provider, model"
+    by_session = "GROUP BY session_key ORDER BY sum(input_tokens + output_tokens) DESC, session_key"
+    [(inputs, outputs, requests)] = _rows(f"{_TOKENS}, count(*)", "", since)
+    models = _rows(
+        f"provider, model, {_TOKENS}, sum(input_tokens + output_tokens), count(*)", by_model, since
+    )
+    sessions = _rows(f"session_key, {_TOKENS}, count(*)", by_session, since)
+    return TokenUsageSummary(
+        total_input=inputs or 0,
+        total_output=outputs or 0,
+        total_requests=requests,
+        by_provider=tuple(ProviderTokens(*row) for row in models),
+        by_session=tuple(SessionTokens(*row) for row in sessions),
+    )
+
+
+def _costs(since: str) -> CostBreakdown:
+    by_model = f"GROUP BY provider, model ORDER BY {_TOTAL} DESC, provider, model"
+    [(total,)] = _rows(_TOTAL, "", since)
+    models = _rows(f"provider, model, {_DOLLARS}, {_TOTAL}", by_model, since)
+    tiers = {tier: of for tier, *of in _rows(f"tier, count(*), {_TOTAL}", "GROUP BY tier", since)}
+    return CostBreakdown(
+        total_cost_usd=total or 0.0,
+        by_provider=tuple(ProviderCost(*row) for row in models),
+        by_tier=tuple(
+            TierCost(tier, label, *tiers.get(tier, (0, 0.0))) for tier, label in TIER_LABELS.items()
+        ),
+    )
