@@ -32,7 +32,7 @@ REVOKE = Request("DELETE", "/api/auth/token", None, 2.0)
 
 
 class Client:
-    """Asks a running host. Given no token it mints one, as the host's own user may, and revokes it at the end."""
+    """Asks a running host. Without a token it mints one, as the host's own user may, revoked at the end."""
 
     def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None) -> None:
         self.url = address(url)
@@ -136,7 +136,7 @@ class Client:
 
 
 class Connection(TCPClient):
-    """The one connection of a request, so that it can be closed: Tornado's client leaves a cancelled one open."""
+    """The one connection of a request, to be closed with it: Tornado's client leaves a cancelled one open."""
 
     def __init__(self) -> None:
         super().__init__()

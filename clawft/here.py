@@ -15,7 +15,7 @@ from clawft.domain.events import Frame
 from clawft.errors import Unavailable
 from clawft.messages.events import Subscription, Unsubscribe
 from clawft.runtime import Ask
-from clawft.wire import Json, route_of
+from clawft.wire import Json, in_our_words, route_of
 
 R = TypeVar("R")
 
@@ -48,7 +48,10 @@ class Here:
     async def ask(self, message: Ask[R]) -> R:
         """What the actor answers that takes messages of this kind."""
         route = route_of(type(message))
-        return await self._app.system.ask(route.actor, message, timeout=route.patience)
+        try:
+            return await self._app.system.ask(route.actor, message, timeout=route.patience)
+        except Exception as error:
+            raise in_our_words(error) from error
 
     @contextlib.asynccontextmanager
     async def frames(self, *topics: str) -> AsyncIterator[AsyncIterator[Json]]:

@@ -48,9 +48,9 @@ class Event(msgspec.Struct, frozen=True):
 class Host:
     """A host to run agents on.
 
-    ``Host()`` starts one in this process on a temporary folder, ``Host(data_dir=…)`` on a folder that stays, and
-    ``Host(url=…)`` uses one that runs. ``async with`` gives this class; plain ``with`` gives the same for code
-    without an event loop: every method waits for its result.
+    ``Host()`` starts one in this process on a temporary folder, ``Host(data_dir=…)`` on a folder that stays;
+    ``Host(url=…)`` uses one that runs. ``async with`` gives this class; plain ``with`` gives the same for
+    code without a loop: every method waits for its result.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Host:
     ) -> "Agent":
         """Define an agent and start it; one with that name is replaced. It stays when the script ends.
 
-        ``tools`` are names of the host's tools, or Python functions: the type hints become the JSON Schema, the
+        ``tools`` are names of the host's tools or Python functions: type hints become the JSON Schema, the
         docstring tells the model when to call it, and it runs here for as long as this host is open.
         None: every tool of the host. An empty list: none.
         """
@@ -147,7 +147,7 @@ class Host:
             yield (event_of(frame) async for frame in frames)
 
     async def watch(self, *topics: str) -> AsyncIterator[Event]:
-        """What happens on these topics from the loop's first step on: ``async for event in host.watch(…)``."""
+        """What happens on these topics from the first step on: ``async for event in host.watch(…)``."""
         async with self.watching(*topics) as events:
             async for event in events:
                 yield event
@@ -210,9 +210,10 @@ class Agent:
 async def pieces(frames: AsyncIterator[Json], reply: asyncio.Future[ChatMessage]) -> AsyncIterator[str]:
     """The text of the stream's chunks, until it is done or the reply says that there will be no more."""
     while True:
-        coming = asyncio.ensure_future(anext(frames))
+        coming: asyncio.Future[Json] = asyncio.ensure_future(anext(frames))
+        waiting: tuple[asyncio.Future[Any], ...] = (coming, reply)
         try:
-            await asyncio.wait({coming, reply}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if reply.done() and reply.exception():
                 return  # a refusal has no stream: whoever awaits the reply hears why
             frame = await asyncio.wait_for(coming, 10 if reply.done() else None)

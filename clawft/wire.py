@@ -2,13 +2,15 @@
 
 import re
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from clawft.errors import ClawftError, Invalid, Unavailable
+from clawft.errors import Busy, ClawftError, Invalid, Unavailable
 from clawft.runtime import Ask
+from clawft.web.openapi import answer_type
+from clawft.web.problems import ErrorDetail, Problem, refusal
 from clawft.web.routes import ROUTES, Route
 
 R = TypeVar("R")
@@ -19,6 +21,13 @@ class Unreachable(Unavailable):
     """Nobody answers at the address, or the connection broke."""
 
     code = "unreachable"
+
+
+class TimedOut(ClawftError):
+    """No answer within the host's patience; the work was stopped."""
+
+    code = "timeout"
+    status = 504
 
 
 class Request(NamedTuple):
@@ -60,15 +69,6 @@ def route_of(kind: type[Ask[Any]]) -> Route:
     raise Invalid(f"no route takes a {kind.__name__}: it can be asked in process only")
 
 
-@cache
-def answer_type(kind: type[Ask[Any]]) -> Any:
-    """The ``R`` of an ``Ask[R]``."""
-    for base in getattr(kind, "__orig_bases__", ()):
-        if get_origin(base) is Ask:
-            return get_args(base)[0]
-    raise TypeError(f"{kind.__name__} does not say what it is answered with")
-
-
 def answer_from(message: Ask[R], body: bytes) -> R:
     """The answer to ``message``, as the value an actor would have given."""
     try:
@@ -78,29 +78,31 @@ def answer_from(message: Ask[R], body: bytes) -> R:
     return answer
 
 
-class ErrorDetail(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """How every failure is told over HTTP."""
-
-    error: ErrorDetail
-
-
 def error_from(status: int, body: bytes, retry_after: float | None) -> ClawftError:
-    """The exception the host raised, as far as it said; unknown codes become the error with that status."""
+    """The exception the host raised, as far as it said; an unknown code: the error with that status."""
     try:
-        detail = msgspec.json.decode(body, type=ErrorBody).error
+        detail = msgspec.json.decode(body, type=Problem).error
     except msgspec.DecodeError:
         detail = ErrorDetail("", f"the answer was HTTP {status}")
+    return error_of(status, detail, retry_after)
+
+
+def error_of(status: int, detail: ErrorDetail, retry_after: float | None) -> ClawftError:
     kinds = error_kinds()
-    kind = kinds.get(detail.code) or next((k for k in kinds.values() if k.status == status), ClawftError)
-    error = kind(detail.message)
-    if retry_after is not None and hasattr(error, "retry_after"):
+    by_status = (kind for kind in kinds.values() if kind.status == status)
+    error = (kinds.get(detail.code) or next(by_status, ClawftError))(detail.message)
+    if retry_after is not None and isinstance(error, Busy):
         error.retry_after = retry_after
     return error
+
+
+def in_our_words(error: Exception) -> ClawftError:
+    """What the runtime raised, as the error a client would have been given over HTTP."""
+    if isinstance(error, ClawftError):
+        return error
+    refused = refusal(error)
+    wait = refused.headers.get("Retry-After")
+    return error_of(refused.status, ErrorDetail(refused.code, refused.message), float(wait) if wait else None)
 
 
 @cache

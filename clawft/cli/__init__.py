@@ -1,4 +1,4 @@
-"""The command line: `clawft`. A command is imported when it is used: none waits for the imports of another."""
+"""The command line: `clawft`. A command is imported when it is used, so none pays for another."""
 
 import importlib
 import os

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Signals:
-    """SIGTERM and SIGINT set ``stop_wanted``, the second ends the process at once; SIGUSR1 prints the actors."""
+    """SIGTERM and SIGINT set ``stop_wanted``; a second one ends the process. SIGUSR1 prints the actors."""
 
     def __init__(self, app: App) -> None:
         self.stop_wanted = asyncio.Event()
