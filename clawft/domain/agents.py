@@ -67,7 +67,7 @@ class AgentDetail(AgentSummary, frozen=True):
     """What the definition names and the host has not."""
 
 
-class AgentRow(Value, frozen=True):
+class AgentRecord(Value, frozen=True):
     """What is kept of an agent in the store. ``spec`` is None where a file defines it."""
 
     id: str
@@ -112,6 +112,14 @@ def spec_from(members: object, name: str) -> AgentSpec:
     except (msgspec.ValidationError, TypeError) as error:
         raise Invalid(str(error)) from None
     return replace(spec, source="file")
+
+
+def checked(spec: AgentSpec) -> AgentSpec:
+    """The definition as code's own. Raises ``Invalid`` where it holds what its types do not allow."""
+    try:
+        return replace(msgspec.convert(msgspec.to_builtins(spec), AgentSpec), source="code")
+    except (msgspec.ValidationError, TypeError) as error:
+        raise Invalid(str(error)) from None
 
 
 def settle(

@@ -46,4 +46,4 @@ class Brief(Ask[AgentSpec], frozen=True):
 
 
 class AgentsChanged(Tell, frozen=True):
-    """The files in ``<data>/agents`` are not what they were."""
+    """The files in ``<data>/agents`` may not be what they were: look."""
