@@ -1,9 +1,12 @@
 """Context: what a model is shown of the conversation, within a budget."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
+from clawft.domain.agents import AgentSpec
 from clawft.domain.models import ModelMessage
 from clawft.domain.sessions import ChatMessage, ToolCallInfo
+from clawft.domain.skills import SkillData
 from clawft.domain.values import UNSET
 
 CHARS_PER_TOKEN = 4
@@ -11,6 +14,14 @@ CHARS_PER_TOKEN = 4
 
 OLD_RESULT = 2_000
 """Characters kept of a tool result of an earlier turn."""
+
+
+def system_prompt(agent: AgentSpec, skills: Iterable[SkillData]) -> str:
+    """What the model is told before the conversation: who it is, and which skills the agent may draw on."""
+    words = agent.system_prompt or f"You are {agent.name}. {agent.description}".strip()
+    named = [skill for skill in skills if skill.enabled and skill.name in agent.skills]
+    lines = [f"- {skill.name}: {skill.description}" for skill in named]
+    return "\n".join([words, "", "Your skills:", *lines]) if lines else words
 
 
 def estimate_tokens(text: str) -> int:
@@ -37,6 +48,24 @@ def history(turns: Sequence[Sequence[ChatMessage]], budget: int) -> tuple[ModelM
             break
         shown.append(messages)
     return tuple(message for turn in reversed(shown) for message in turn)
+
+
+def taken_before(
+    rows: Iterable[tuple[str | None, ChatMessage]], turn_id: str
+) -> tuple[tuple[ChatMessage, ...], ...]:
+    """Stored messages, each with the id of its turn, as the turns that were taken before ``turn_id``.
+
+    A message that came while another was being answered lies between that one and its answer, so they are
+    put together by turn. What waits behind ``turn_id`` is left out, and so is an oldest turn without its
+    beginning: an answer to nothing. A message of no turn stands for itself.
+    """
+    turns: dict[object, list[ChatMessage]] = {}
+    for at, (turn, message) in enumerate(rows):
+        turns.setdefault(at if turn is None else turn, []).append(message)
+    earlier = takewhile(lambda turn: turn[0] != turn_id, turns.items())
+    return tuple(
+        tuple(messages) for turn, messages in earlier if messages[0].role == "user" or isinstance(turn, int)
+    )
 
 
 def as_shown(message: ChatMessage) -> Iterable[ModelMessage]:

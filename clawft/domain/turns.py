@@ -27,6 +27,54 @@ TurnEnd = Literal[
 ]
 """Why a turn ended: every end has exactly one of these."""
 
+MOST_CALLS = 25
+"""Tools one turn may call."""
+
+SAME_CALL = 3
+"""The same call with the same arguments, asked for this often, is a loop: it is not made this time."""
+
+_LIMITS: dict[TurnEnd, str] = {
+    "tool_limit": f"stopped here: a turn may call {MOST_CALLS} tools, and this one wanted more",
+    "time_limit": "stopped here: the turn took longer than it may",
+    "repeated_call": f"stopped here: the same call was wanted {SAME_CALL} times",
+}
+_BREAKS: dict[TurnEnd, str] = {
+    "stopped": "stopped here",
+    "client_gone": "stopped here: nobody was waiting for the answer any more",
+    "session_deleted": "stopped here: the session was deleted",
+    "agent_stopped": "stopped here: the agent was stopped",
+    "host_stopped": "stopped here: the host was shut down",
+    "model_error": "broken off here: the model failed",
+    "internal_error": "broken off here: something went wrong inside the host",
+}
+_CANCELLED: tuple[TurnEnd, ...] = (
+    "stopped",
+    "client_gone",
+    "session_deleted",
+    "agent_stopped",
+    "host_stopped",
+)
+
+
+def state_after(end: TurnEnd) -> TurnState:
+    """The state a turn is left in by its end."""
+    if end == "answered":
+        return "done"
+    if end == "host_died":
+        return "interrupted"
+    return "cancelled" if end in _CANCELLED else "failed"
+
+
+def ending_mark(end: TurnEnd, *, begun: bool) -> str:
+    """The line that closes what was said and tells why it goes no further.
+
+    An answer needs none. A limit is always told, because its message is the answer; any other end only when
+    something had ``begun`` that would look whole without it.
+    """
+    if end in _LIMITS:
+        return f"[{_LIMITS[end]}]"
+    return f"[{_BREAKS[end]}]" if begun and end in _BREAKS else ""
+
 
 class Turn(Value, frozen=True):
     """One turn of a session, open or ended."""

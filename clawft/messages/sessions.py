@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from clawft.domain.sessions import ChatMessage, SessionDetail, SessionExport, SessionSummary
-from clawft.domain.turns import Turn
+from clawft.domain.turns import Turn, TurnEnd
 from clawft.domain.values import MAX_CONTENT, Ok, Value
 from clawft.runtime import Ask, Tell
 
@@ -87,6 +87,16 @@ class ListTurns(Ask[tuple[Turn, ...]], frozen=True):
     """The turns of a session, open ones first, then newest first."""
 
     key: str
+
+
+class EndTurns(Ask[Stopped], frozen=True):
+    """To one session: its turns end now, and this is why. Answers when they have ended."""
+
+    why: TurnEnd
+
+
+class CloseSessions(Ask[None], frozen=True):
+    """The host shuts down: no message is taken any more and every turn ends. Answers when all have ended."""
 
 
 class StopAgentTurns(Tell, frozen=True):

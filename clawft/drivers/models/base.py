@@ -1,6 +1,6 @@
 """What a model is, whoever runs it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from clawft.domain.models import ModelEvent, ModelRequest
@@ -11,7 +11,7 @@ class Model(Protocol):
 
     ``stream`` yields any number of ``TextDelta``, at most one ``ToolCalls``, and then one ``Finished``. It
     raises ``ModelFailed``, in words for the person who asked, when there is no answer or it breaks off. It is
-    run on the event loop and must not block it; closing the iterator or cancelling its reader ends the call.
+    run on the event loop and must not block it; closing the generator or cancelling its reader ends the call.
     """
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]: ...
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]: ...

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from clawft.domain.context import CHARS_PER_TOKEN, estimate_tokens, size
 from clawft.domain.costs import Usage
@@ -23,7 +23,7 @@ _BREATH = 32
 class OfflineModel:
     """Answers by rules and says so, streams word by word, asks for tools as any model does."""
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Tokens are estimated, at four characters each."""
         if request.model != NAME:
             raise ModelFailed(f"the offline provider has no model called {request.model!r}, only {NAME}")

@@ -1,0 +1,190 @@
+"""The one who finds sessions: makes, lists and forgets them, and hands on what is meant for one of them."""
+
+import asyncio
+import logging
+
+from clawft.actors.beside import beside
+from clawft.actors.clock import Clock, utc_now
+from clawft.actors.new_key import new_key
+from clawft.actors.pipeline import TIME_LIMIT, Parts
+from clawft.actors.session import Session
+from clawft.actors.whole import whole
+from clawft.domain.sessions import ChatMessage, SessionDetail, SessionExport, SessionRecord, SessionSummary
+from clawft.domain.turns import Turn
+from clawft.domain.values import Ok
+from clawft.drivers.models.registry import Models
+from clawft.errors import Conflict, Unavailable
+from clawft.messages.agents import GetAgent
+from clawft.messages.sessions import (
+    CloseSessions,
+    CountSessions,
+    CreateSession,
+    DeleteSession,
+    EndTurns,
+    ExportSession,
+    GetSession,
+    ListSessions,
+    ListTurns,
+    OpenSession,
+    SendMessage,
+    StopAgentTurns,
+    Stopped,
+    StopSession,
+)
+from clawft.runtime import Actor, Directory, Ref, Reply, System, on
+from clawft.store.outcomes import OutcomeStore
+from clawft.store.sessions import SessionStore, no_session
+from clawft.store.store import Store
+from clawft.store.turns import TurnStore
+
+log = logging.getLogger(__name__)
+
+LONGEST_KEY = 200
+
+CLOSING_PATIENCE = 5.0
+"""Seconds the turns have to end when the host shuts down."""
+
+
+def spawn_sessions(
+    system: System, store: Store, models: Models, *, now: Clock = utc_now, time_limit: float = TIME_LIMIT
+) -> Ref:
+    """Start ``sessions`` and what it finds its sessions with. ``time_limit``: seconds one turn may take.
+
+    The directory is made here and not by the actor, so that sessions outlive a restart of it.
+    """
+    parts = Parts(
+        SessionStore(store), TurnStore(store), OutcomeStore(store), models, now=now, time_limit=time_limit
+    )
+    directory: Directory = system.virtual(
+        Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire)
+    )
+    return system.spawn(Sessions, "sessions", parts=parts, directory=directory)
+
+
+class Sessions(Actor):
+    """Knows all sessions by the store, and reaches the ones at work by key."""
+
+    def __init__(self, *, parts: Parts, directory: Directory) -> None:
+        super().__init__()
+        self._parts = parts
+        self._directory = directory
+        self._count = 0
+        self._closing = False
+
+    async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
+        """Turns that the last host left open are ended before anything is asked."""
+        if not self._directory.active():  # else only this actor has begun anew, and its sessions are at work
+            for turn in await self._parts.turns.interrupt_open(self._parts.now()):
+                log.warning("turn %s of %s was interrupted when the host died", turn.id, turn.session_key)
+        self._count = await self._parts.sessions.count()
+
+    # -- all of them
+
+    @on(ListSessions)
+    def list(self, _: ListSessions) -> Reply[tuple[SessionSummary, ...]]:
+        return self._parts.sessions.list()
+
+    @on(CountSessions)
+    def count(self, _: CountSessions) -> int:
+        return self._count
+
+    @on(CreateSession)
+    def create(self, message: CreateSession) -> Reply[SessionSummary]:
+        record = SessionRecord(new_key("sess"), message.agent_id, self._parts.now())
+        return beside(self, whole(self._create(record))).reply
+
+    @on(OpenSession)
+    def open(self, message: OpenSession) -> Reply[SessionSummary]:
+        record = SessionRecord(
+            key=message.key,
+            agent_id=message.agent_id,
+            created_at=self._parts.now(),
+            model=message.model,
+            parent_key=message.parent_key,
+            depth=message.depth,
+        )
+        return beside(self, whole(self._open(record))).reply
+
+    async def _create(self, record: SessionRecord) -> SessionSummary:
+        await self.ask("agents", GetAgent(record.agent_id))  # not_found when there is no such agent
+        summary = await self._parts.sessions.create(record)
+        self._count += 1
+        return summary
+
+    async def _open(self, record: SessionRecord) -> SessionSummary:
+        if await self._parts.sessions.find(record.key) is None:
+            try:
+                return await self._create(record)
+            except Conflict:
+                log.info("the session %s was made by somebody else at the same time", record.key)
+        detail = await self._parts.sessions.get(record.key)
+        return SessionSummary(detail.key, detail.agent_id, detail.message_count, detail.updated_at)
+
+    # -- one of them, at rest
+
+    @on(GetSession)
+    def get(self, message: GetSession) -> Reply[SessionDetail]:
+        return self._parts.sessions.get(message.key)
+
+    @on(ExportSession)
+    def export(self, message: ExportSession) -> Reply[SessionExport]:
+        return beside(self, self._export(message.key)).reply
+
+    async def _export(self, key: str) -> SessionExport:
+        return SessionExport(await self._parts.sessions.messages(key))
+
+    @on(ListTurns)
+    def turns(self, message: ListTurns) -> Reply[tuple[Turn, ...]]:
+        return beside(self, self._turns(message.key)).reply
+
+    async def _turns(self, key: str) -> tuple[Turn, ...]:
+        if await self._parts.sessions.find(key) is None:
+            raise no_session(key)
+        return await self._parts.turns.list(key)
+
+    # -- one of them, at work
+
+    @on(SendMessage)
+    def send(self, message: SendMessage) -> Reply[ChatMessage]:
+        if self._closing:
+            raise Unavailable("the host is shutting down", retry_after=5.0)
+        return self._directory.ask(_possible(message.key), message)
+
+    @on(StopSession)
+    def stop_turns(self, message: StopSession) -> Reply[Stopped]:
+        return self._directory.ask(_possible(message.key), message)
+
+    @on(DeleteSession)
+    def delete(self, message: DeleteSession) -> Reply[Ok]:
+        return beside(self, whole(self._delete(message))).reply
+
+    async def _delete(self, message: DeleteSession) -> Ok:
+        ok = await self._directory.ask(_possible(message.key), message)
+        self._count -= 1
+        return ok
+
+    @on(StopAgentTurns)
+    def agent_stopped(self, note: StopAgentTurns) -> None:
+        for key in self._directory.active():
+            self._directory.tell(key, note)
+
+    @on(CloseSessions)
+    def close(self, _: CloseSessions) -> Reply[None]:
+        self._closing = True
+        return beside(self, self._close()).reply
+
+    async def _close(self) -> None:
+        ends = [self._directory.ask(key, EndTurns("host_stopped")) for key in self._directory.active()]
+        try:
+            async with asyncio.timeout(CLOSING_PATIENCE):
+                for end in ends:
+                    await end
+        except TimeoutError:
+            log.error("not every turn ended in time; the next start will find them interrupted")
+
+
+def _possible(key: str) -> str:
+    """The key, if a session might have it. What cannot be one is not worth an actor."""
+    if not key or len(key) > LONGEST_KEY:
+        raise no_session(key)
+    return key
