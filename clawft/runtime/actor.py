@@ -220,9 +220,6 @@ class Actor(pykka.Actor):
     def batchable(self, message: Any) -> bool:
         return True
 
-    def on_start(self) -> Any:
-        """Make ready; plain or ``async``. The first message waits until it is done."""
-
     def run_on_start(self) -> Any:
         return self.on_start()
 
