@@ -33,9 +33,14 @@ class CronJob(Value, frozen=True):
 
     def due_after(self, instant: datetime) -> datetime | UnsetType:
         """When it runs next; a disabled job does not. ``Invalid`` when its schedule or zone means nothing."""
-        zone, schedule = parse_zone(self.timezone), parse_schedule(self.schedule)
+        schedule, zone = parse_schedule(self.schedule), parse_zone(self.timezone)
         due = schedule.after(instant, zone) if self.enabled else None
         return UNSET if due is None else due
+
+    def checked(self, now: datetime) -> "CronJob":
+        """This job, due next after ``now``; ``Invalid`` names what is wrong with it."""
+        self.task()
+        return msgspec.structs.replace(self, next_run=self.due_after(now))
 
     def task(self) -> "Task":
         """What a run says, to whom and where; ``Invalid`` names the member of the payload that is wrong."""

@@ -63,6 +63,16 @@ class Skill(Value, frozen=True):
     instructions: str
 
 
+class InstalledRecord(Value, frozen=True):
+    """What is known of an installed skill besides its files."""
+
+    name: str
+    version: str
+    digest: str
+    """SHA-256 of the archive it came in."""
+    enabled: bool = True
+
+
 class RegistryEntry(Value, frozen=True):
     """What a registry's index says of one skill."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from clawft.domain.cron import CronJob, JobName
 from clawft.domain.values import MAX_CONTENT, UNSET, Success, UnsetType
@@ -41,6 +41,15 @@ class UpdateJob(Ask[CronJob], frozen=True):
     enabled: bool | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     payload: Payload | UnsetType | None = UNSET
+
+    def applied_to(self, job: CronJob) -> CronJob:
+        """The job with what was given. A payload of null is none."""
+        given = {
+            name: UNSET if value is None else value
+            for name, value in structs.asdict(self).items()
+            if value is not UNSET
+        }
+        return structs.replace(job, **given)
 
 
 class DeleteJob(Ask[Success], frozen=True):

@@ -70,5 +70,7 @@ class Delegate(Ask[Delegated], frozen=True):
     """The name the rules' patterns are matched against."""
     target: str | None = None
     """An agent or a model; None: the rules choose."""
+    agent_id: str = ""
+    """Who asks; also who answers when the target is a model. Empty: the default agent."""
     depth: int = 0
     """How many delegations this one is inside of."""
