@@ -106,7 +106,7 @@ class Tokens(Actor):
         self._written_at = seconds()
         self._writing = asyncio.Lock()
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for token in await self._store.live(self._now()):
             self._live[token.id] = _Live(token)
         self.every(1.0, Second())

@@ -100,6 +100,27 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     pipeline: PipelineConfig = _DEFAULT_PIPELINE
 
 
+class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
+    local_trust: bool = True
+    """Whether a caller on this machine may act without a token or the secret."""
+
+
+_DEFAULT_AUTH = AuthConfig()
+
+
+class ConfigOnDisk(ConfigData, frozen=True):
+    """The file: the visible configuration and what only the operator's own hand may change."""
+
+    auth: AuthConfig = _DEFAULT_AUTH
+
+    def visible(self) -> ConfigData:
+        return ConfigData(**{name: getattr(self, name) for name in ConfigData.__struct_fields__})
+
+    @classmethod
+    def of(cls, config: ConfigData, auth: AuthConfig) -> "ConfigOnDisk":
+        return cls(**{name: getattr(config, name) for name in ConfigData.__struct_fields__}, auth=auth)
+
+
 class ConfigSaved(Value, frozen=True):
     """The answer to a PUT: ``restart_needed`` names the fields that wait for the next start."""
 

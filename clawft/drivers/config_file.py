@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from clawft.domain.config import ConfigData, check
+from clawft.domain.config import AuthConfig, ConfigData, ConfigOnDisk, check
 from clawft.domain.values import UNSET, Value
 from clawft.drivers import atomic
 from clawft.errors import ClawftError, Invalid
@@ -17,6 +17,7 @@ class Loaded(Value, frozen=True):
     """The config to start with, and what was wrong with the file, if anything was."""
 
     config: ConfigData
+    auth: AuthConfig
     trouble: str = ""
 
 
@@ -35,29 +36,36 @@ class ConfigFile:
     def load(self) -> Loaded:
         """The config in the file; the defaults where there is none. Never raises for what is in it."""
         try:
-            config = _read(self._path)
+            kept = _read(self._path) or ConfigOnDisk()
         except (OSError, ClawftError) as error:
             return self._fall_back(_reason(error))
-        if config is None:
-            return Loaded(config=ConfigData())
-        self._keep_good(config)
-        return Loaded(config=config)
+        if self._path.exists():
+            self._keep_good(kept)
+        return Loaded(config=kept.visible(), auth=kept.auth)
 
     def _fall_back(self, reason: str) -> Loaded:
         try:
-            config = _read(self._good)
+            kept = _read(self._good)
         except (OSError, ClawftError):
-            config = None
-        used = "the last good config is in use" if config else "the defaults are in use"
-        return Loaded(
-            config=config or ConfigData(), trouble=f"{self._path.name} cannot be used: {reason}; {used}"
-        )
+            kept = None
+        used = "the last good config is in use" if kept else "the defaults are in use"
+        kept = kept or ConfigOnDisk(auth=self._safest_auth())
+        trouble = f"{self._path.name} cannot be used: {reason}; {used}"
+        return Loaded(config=kept.visible(), auth=kept.auth, trouble=trouble)
+
+    def _safest_auth(self) -> AuthConfig:
+        """A file that speaks of local trust most likely switches it off: the default is to leave it on."""
+        try:
+            return AuthConfig(local_trust=b"local_trust" not in self._path.read_bytes())
+        except OSError:
+            return AuthConfig(local_trust=False)
 
     def save(self, config: ConfigData) -> None:
-        """Raises OSError, and then the file is as it was."""
+        """Replace what is visible. Raises OSError, and then the file is as it was."""
+        kept = ConfigOnDisk.of(config, self.load().auth)
         self._set_broken_aside()
-        atomic.write(self._path, _text(config))
-        self._keep_good(config)
+        atomic.write(self._path, _text(kept))
+        self._keep_good(kept)
 
     def _set_broken_aside(self) -> None:
         try:
@@ -66,16 +74,16 @@ class ConfigFile:
             self._path.replace(self._broken)
             log.warning("%s could not be understood and was moved to %s", self._path, self._broken)
 
-    def _keep_good(self, config: ConfigData) -> None:
+    def _keep_good(self, kept: ConfigOnDisk) -> None:
         """A copy less is no reason to refuse a config that is written, or to stay down."""
         try:
-            if not self._good.exists() or self._good.read_bytes() != _text(config):
-                atomic.write(self._good, _text(config))
+            if not self._good.exists() or self._good.read_bytes() != _text(kept):
+                atomic.write(self._good, _text(kept))
         except OSError as error:
             log.warning("the last good config could not be kept: %s", error)
 
 
-def _read(path: Path) -> ConfigData | None:
+def _read(path: Path) -> ConfigOnDisk | None:
     """None: no such file. Raises ``Invalid`` for content that is no config."""
     try:
         with path.open("rb") as file:
@@ -83,20 +91,18 @@ def _read(path: Path) -> ConfigData | None:
     except FileNotFoundError:
         return None
     try:
-        config = msgspec.json.decode(data, type=ConfigData)
+        config = msgspec.json.decode(data, type=ConfigOnDisk)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(str(error)) from None
     check(config)
     for name, provider in config.providers.items():
         if provider.api_key is not UNSET:
-            raise Invalid(
-                "keys are not kept in this file: send it with PUT /api/config",
-                path=f"$.providers.{name}.api_key",
-            )
+            path_of_key = f"$.providers.{name}.api_key"
+            raise Invalid("keys are not kept in this file: send it with PUT /api/config", path=path_of_key)
     return config
 
 
-def _text(config: ConfigData) -> bytes:
+def _text(config: ConfigOnDisk) -> bytes:
     return msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
 
 

@@ -31,3 +31,7 @@ class SecretOf(Ask[str | None], frozen=True):
 
     provider: str
     api_base: str
+
+
+class ConfigTrouble(Ask[str | None], frozen=True):
+    """What is wrong with the files of the config, in a sentence; None: nothing. Answered from memory."""
