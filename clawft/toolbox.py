@@ -47,17 +47,17 @@ class Toolbox:
         """Have the host know the tool. Returns its name, once calls to it will be heard."""
         self._tools[tool.name] = tool
         if self._listening is None:
-            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._listening = asyncio.create_task(self._listen(ready))
-            await ready
+            await self._begin()
         else:
             await self._register(tool)
         return tool.name
 
     async def close(self) -> None:
         """Take the tools back, and stop what runs in a coroutine; a thread is left to finish by itself."""
-        for task in (*self._calls, *filter(None, [self._listening])):
+        tasks = [*self._calls, *filter(None, [self._listening])]
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for name in self._tools:
             with contextlib.suppress(
                 ClawftError
@@ -68,15 +68,25 @@ class Toolbox:
     async def _register(self, tool: FunctionTool) -> None:
         await self._link.ask(RegisterTool(tool.name, tool.description, tool.parameters))
 
+    async def _begin(self) -> None:
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listening = asyncio.create_task(self._listen(ready))
+        try:
+            await ready
+        except BaseException:
+            self._listening = None
+            self._tools.clear()
+            raise
+
     async def _listen(self, ready: asyncio.Future[None]) -> None:
         while True:
             try:
                 await self._serve(ready)
             except Exception as error:
                 if not ready.done():
-                    ready.set_exception(error)
+                    return ready.set_exception(error)
                 if not isinstance(error, Unreachable):
-                    raise
+                    return log.exception("the tools of this script are not served any more")
                 log.warning("lost the host, trying again: %s", error)
             await asyncio.sleep(1)
 
