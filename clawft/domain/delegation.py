@@ -5,10 +5,17 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from clawft.domain.values import UNSET, Fraction, UnsetType, Value
 
 DelegationStatus = Literal["pending", "running", "completed", "failed"]
+
+
+MAX_DEPTH = 3
+"""How many delegations a task may be inside of."""
+TIME_LIMIT = 600.0
+"""Seconds a delegation may take."""
 
 
 class ActiveDelegation(Value, frozen=True):
@@ -22,6 +29,10 @@ class ActiveDelegation(Value, frozen=True):
     latency_ms: int
     tool_name: str
     complexity: float
+
+    def now(self, status: DelegationStatus, at: datetime) -> "ActiveDelegation":
+        """This delegation with that status at that moment."""
+        return replace(self, status=status, latency_ms=milliseconds(self.started_at, at))
 
 
 class DelegationHistoryEntry(Value, frozen=True):
@@ -65,6 +76,11 @@ class DelegationRule(Value, frozen=True):
             and complexity <= self.complexity_threshold
             and any(fnmatchcase(task, glob) for glob in globs if glob)
         )
+
+
+def milliseconds(since: datetime, until: datetime) -> int:
+    """How long it took; 0 when the clock was set back meanwhile."""
+    return max(0, round((until - since).total_seconds() * 1000))
 
 
 def choose(rules: tuple[DelegationRule, ...], task: str, complexity: float) -> DelegationRule | None:

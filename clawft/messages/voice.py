@@ -1,7 +1,9 @@
 """What can be asked of the voice device."""
 
+from msgspec import structs
+
 from clawft.domain.values import UNSET, Ok, Success, UnsetType
-from clawft.domain.voice import Language, MicTest, SpeakerTest, VoiceStatus
+from clawft.domain.voice import Language, MicTest, SpeakerTest, VoiceSettings, VoiceStatus
 from clawft.runtime import Ask
 
 
@@ -18,6 +20,11 @@ class PutVoiceSettings(Ask[Success], frozen=True, rename="camel"):
     echo_cancel: bool | UnsetType = UNSET
     noise_suppression: bool | UnsetType = UNSET
     push_to_talk: bool | UnsetType = UNSET
+
+    def applied_to(self, settings: VoiceSettings) -> VoiceSettings:
+        """The settings with what was given."""
+        given = {name: value for name, value in structs.asdict(self).items() if value is not UNSET}
+        return structs.replace(settings, **given)
 
 
 class TestMic(Ask[MicTest], frozen=True):

@@ -12,6 +12,7 @@ from clawft.domain.delegation import (
     DelegationHistoryEntry,
     DelegationRule,
     DelegationStatus,
+    milliseconds,
 )
 from clawft.errors import NotFound
 from clawft.runtime import Reply
@@ -123,7 +124,7 @@ def _failed(row: DelegationRow, at: datetime) -> ActiveDelegation:
         target=row.target,
         status="failed",
         started_at=row.started_at,
-        latency_ms=max(0, int((at - row.started_at).total_seconds() * 1000)),
+        latency_ms=milliseconds(row.started_at, at),
         tool_name=row.tool_name,
         complexity=row.complexity,
     )

@@ -20,7 +20,7 @@ from clawft.messages.events import Publish
 from clawft.runtime import Reply, System
 from clawft.store import Store
 from clawft.store.cron import CronStore
-from tests.actors.conversations import Sessions
+from tests.actors.conversations import Sessions, Talk
 from tests.actors.moments import NOW, StillClock, until
 from tests.actors.recorder import Recorder
 
@@ -38,7 +38,8 @@ class Host:
         self.kept = Store.open(self.system, folder)
         self.store = store(self.kept)
         self.system.spawn(Recorder, "events", self.published)
-        self.sessions = cast("Sessions", actor_of(self.system, Sessions, "sessions"))
+        self.sessions = Talk()
+        self.system.spawn(Sessions, "sessions", self.sessions)
         self.start_cron()
 
     def start_cron(self, tick: float | None = None) -> None:
@@ -75,19 +76,6 @@ class Host:
     async def stop(self) -> None:
         self.kept.close()
         assert await self.system.shutdown(5) == ()
-
-
-def actor_of(system: System, kind: type[Any], name: str) -> object:
-    """The actor itself, so that a test can hold its gate."""
-    made: list[object] = []
-
-    class Known(kind):  # type: ignore[misc]  # the base is a parameter
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            made.append(self)
-
-    system.spawn(Known, name)
-    return made[0]
 
 
 @pytest.fixture

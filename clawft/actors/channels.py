@@ -1,0 +1,78 @@
+"""The one who keeps count of the channels and tells whether they are there."""
+
+import msgspec
+
+from clawft.domain.channels import ChannelStatus
+from clawft.domain.events import ChannelChanged
+from clawft.messages.channels import ChannelReport, ChannelUsed, ListChannels
+from clawft.messages.events import Publish
+from clawft.runtime import Actor, Tell, on
+from clawft.store.channels import ChannelStore
+
+BUILT_IN = ("voice", "web")
+
+
+class Kept(Tell, frozen=True):
+    """The store has taken what it was given, or not; ``error`` is why."""
+
+    error: BaseException | None = None
+
+
+class Channels(Actor):
+    """A row a channel: its count survives a restart, its status is what was last reported since the start.
+
+    A channel that somebody uses or reports on is listed from then on, of the type its name says.
+    """
+
+    def __init__(self, *, store: ChannelStore) -> None:
+        super().__init__()
+        self._store = store
+        self._channels = {name: ChannelStatus(name, name, "disconnected", 0) for name in BUILT_IN}
+        self._unsaved: set[str] = set()
+        self._saving = False
+
+    async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
+        self._channels |= {channel.name: channel for channel in await self._store.all()}
+
+    def on_stop(self) -> None:
+        self._save()
+
+    @on(ListChannels)
+    def all(self, _: ListChannels) -> tuple[ChannelStatus, ...]:
+        return tuple(self._channels[name] for name in sorted(self._channels))
+
+    @on(ChannelUsed)
+    def used(self, note: ChannelUsed) -> None:
+        channel = self._channel(note.name)
+        count = channel.message_count + note.messages
+        self._put(msgspec.structs.replace(channel, message_count=count, last_activity=note.at))
+        self._unsaved.add(note.name)
+        if not self._saving:
+            self._save()
+
+    @on(ChannelReport)
+    def report(self, note: ChannelReport) -> None:
+        channel = self._channel(note.name)
+        if channel.status != note.status or note.name not in self._channels:
+            self._put(msgspec.structs.replace(channel, status=note.status))
+
+    @on(Kept)
+    def kept(self, _: Kept) -> None:
+        self._saving = False
+        if self._unsaved:
+            self._save()
+
+    def _channel(self, name: str) -> ChannelStatus:
+        return self._channels.get(name) or ChannelStatus(name, name, "disconnected", 0)
+
+    def _put(self, channel: ChannelStatus) -> None:
+        self._channels[channel.name] = channel
+        self.tell("events", Publish(ChannelChanged(channel)))
+
+    def _save(self) -> None:
+        """One write at a time, of the latest counts, so that a busy channel does not flood the store."""
+        changed = tuple(self._channels[name] for name in sorted(self._unsaved))
+        self._unsaved.clear()
+        if changed:
+            self._saving = True
+            self.pipe(self._store.keep(changed), lambda _: Kept(), Kept)

@@ -1,0 +1,174 @@
+"""The one who hands tasks to other agents and models, and keeps track of them."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from clawft.actors.clock import Clock, utc_now
+from clawft.actors.new_key import new_key
+from clawft.actors.whole import whole
+from clawft.domain.agents import DEFAULT_AGENT
+from clawft.domain.complexity import complexity
+from clawft.domain.delegation import (
+    MAX_DEPTH,
+    TIME_LIMIT,
+    ActiveDelegation,
+    DelegationHistory,
+    DelegationRule,
+    DelegationStatus,
+    choose,
+)
+from clawft.domain.events import DelegationChanged
+from clawft.domain.values import Success
+from clawft.errors import Cancelled, ClawftError, Conflict, NotFound
+from clawft.messages.agents import Brief
+from clawft.messages.delegation import (
+    Choice,
+    ChooseTarget,
+    Delegate,
+    Delegated,
+    DeleteRule,
+    GetHistory,
+    ListActive,
+    ListRules,
+    PutRule,
+)
+from clawft.messages.events import Publish
+from clawft.messages.sessions import OpenSession, SendMessage
+from clawft.runtime import Actor, Reply, on
+from clawft.store.delegations import DelegationStore
+
+log = logging.getLogger(__name__)
+
+
+class Delegation(Actor):
+    """Each delegation is a row before anything is done about it, and then a session in which it is done.
+
+    ``pending``, ``running``, then ``completed`` or ``failed``; what a dying host leaves open is failed at the
+    next start. Whoever gives up waiting cancels the child's turn.
+    """
+
+    concurrency = 1000  # a handler under way is a delegation under way
+
+    def __init__(
+        self, *, store: DelegationStore, now: Clock = utc_now, time_limit: float = TIME_LIMIT
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._now = now
+        self._time_limit = time_limit
+        self._active: dict[str, ActiveDelegation] = {}
+
+    async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
+        for left in await self._store.fail_open(self._now(), "the host stopped while it ran"):
+            self.tell("events", Publish(DelegationChanged(left)))
+
+    @on(ListActive)
+    def active(self, _: ListActive) -> tuple[ActiveDelegation, ...]:
+        now = self._now()
+        return tuple(each.now(each.status, now) for each in self._active.values())
+
+    @on(ListRules)
+    def rules(self, _: ListRules) -> Reply[tuple[DelegationRule, ...]]:
+        return self._store.rules()
+
+    @on(PutRule)
+    def put_rule(self, ask: PutRule) -> Reply[DelegationRule]:
+        return self._store.put_rule(ask.rule)
+
+    @on(DeleteRule)
+    async def delete_rule(self, ask: DeleteRule) -> Success:
+        await self._store.delete_rule(ask.name)
+        return Success()
+
+    @on(GetHistory)
+    def history(self, ask: GetHistory) -> Reply[DelegationHistory]:
+        return self._store.history(ask.session, ask.target, ask.offset, ask.limit)
+
+    @on(ChooseTarget)
+    async def choose(self, ask: ChooseTarget) -> Choice | None:
+        rule = choose(await self._store.rules(), ask.task, ask.complexity)
+        return None if rule is None else Choice(rule.target, rule.name)
+
+    @on(Delegate)
+    async def delegate(self, ask: Delegate) -> Delegated:
+        if ask.depth >= MAX_DEPTH:
+            raise Conflict(f"a task may be handed on {MAX_DEPTH} times, and this one was; do it here")
+        delegation, child_key = await self._new(ask), new_key("sess")
+        try:
+            await whole(self._begin(delegation, child_key))
+            content = await self._limited(self._carry_out(ask, delegation, child_key))
+            return await whole(self._end(delegation, "completed", content))
+        except asyncio.CancelledError:
+            if delegation.task_id in self._active:
+                await whole(self._end(delegation, "failed", "whoever asked for it gave up"))
+            raise
+        except Exception as error:
+            if delegation.task_id not in self._active:  # it was not even stored, or its end was not
+                raise
+            return await whole(self._end(delegation, "failed", _why(error)))
+
+    async def _new(self, ask: Delegate) -> ActiveDelegation:
+        """The delegation as it begins. Where no rule says whom to take, the asker's own agent does it."""
+        measured = complexity(ask.task)
+        rule = None if ask.target else choose(await self._store.rules(), ask.tool_name, measured)
+        return ActiveDelegation(
+            task_id=new_key("del"),
+            session_key=ask.session_key,
+            target=ask.target or (rule.target if rule else "") or ask.agent_id or DEFAULT_AGENT,
+            status="pending",
+            started_at=self._now(),
+            latency_ms=0,
+            tool_name=ask.tool_name,
+            complexity=measured,
+        )
+
+    async def _begin(self, delegation: ActiveDelegation, child_key: str) -> None:
+        await self._store.begin(delegation, child_key)
+        self._changed(delegation)
+
+    async def _limited(self, work: Coroutine[Any, Any, str]) -> str:
+        try:
+            async with asyncio.timeout(self._time_limit):
+                return await work
+        except TimeoutError as error:
+            raise Cancelled(f"it was not done within {self._time_limit:g} seconds") from error
+
+    async def _carry_out(self, ask: Delegate, delegation: ActiveDelegation, child_key: str) -> str:
+        agent_id, model = await self._who(delegation.target, ask.agent_id)
+        await self.ask(
+            "sessions",
+            OpenSession(child_key, agent_id, model, parent_key=ask.session_key, depth=ask.depth + 1),
+        )
+        await self._store.running(delegation.task_id)
+        self._changed(delegation.now("running", self._now()))
+        return (await self.ask("sessions", SendMessage(child_key, ask.task))).content
+
+    async def _who(self, target: str, asker: str) -> tuple[str, str]:
+        """Agent and model: a target that no agent is called by is a model, and the asker's agent uses it."""
+        try:
+            await self.ask("agents", Brief(target))
+        except NotFound:
+            return asker or DEFAULT_AGENT, target
+        return target, ""
+
+    async def _end(self, delegation: ActiveDelegation, status: DelegationStatus, content: str) -> Delegated:
+        del self._active[delegation.task_id]
+        now = self._now()
+        ended = delegation.now(status, now)
+        await self._store.end(ended, now, "" if status == "completed" else content)
+        self._changed(ended)
+        return Delegated(ended.task_id, status, ended.target, content)
+
+    def _changed(self, delegation: ActiveDelegation) -> None:
+        if delegation.status in ("pending", "running"):
+            self._active[delegation.task_id] = delegation
+        self.tell("events", Publish(DelegationChanged(delegation)))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ClawftError):
+        return str(error)
+    log.error("a delegation failed", exc_info=error)
+    return f"an internal error: {type(error).__name__}"
