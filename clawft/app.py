@@ -1,0 +1,225 @@
+"""The app: builds everything, from the store up to the server, starts it and stops it again."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clawft.actors.actors import Actors
+from clawft.actors.agents import Agents
+from clawft.actors.canvas import Canvas
+from clawft.actors.channels import Channels
+from clawft.actors.config import Config
+from clawft.actors.cron import Cron
+from clawft.actors.delegation import Delegation
+from clawft.actors.events import Events
+from clawft.actors.memory import Memory
+from clawft.actors.monitor import Monitor
+from clawft.actors.sessions import spawn_sessions
+from clawft.actors.skills import Skills
+from clawft.actors.tokens import Tokens
+from clawft.actors.tools import Tools
+from clawft.actors.tools_canvas import RenderUi
+from clawft.actors.tools_delegate import DelegateTask
+from clawft.actors.tools_memory import MemoryDelete, MemoryRead, MemoryWrite
+from clawft.actors.voice import Voice
+from clawft.domain.events import ActorHappened
+from clawft.drivers.agent_files import AgentFolder
+from clawft.drivers.audio.card import SoundCard
+from clawft.drivers.config_file import ConfigFile
+from clawft.drivers.models.registry import Models
+from clawft.drivers.secrets import KeyFile, bootstrap_secret
+from clawft.drivers.tools.base import Tool
+from clawft.drivers.tools.workspace import Workspace
+from clawft.messages.agents import ListAgents
+from clawft.messages.canvas import GetCanvas
+from clawft.messages.channels import ListChannels
+from clawft.messages.config import GetConfig
+from clawft.messages.cron import ListJobs
+from clawft.messages.delegation import ListActive
+from clawft.messages.events import Publish
+from clawft.messages.sessions import CloseSessions, CountSessions
+from clawft.messages.tokens import ListTokens, TokenEnded
+from clawft.runtime import ActorEvent, Ask, System
+from clawft.store.agents import AgentStore
+from clawft.store.canvas import CanvasStore
+from clawft.store.channels import ChannelStore
+from clawft.store.cron import CronStore
+from clawft.store.delegations import DelegationStore
+from clawft.store.events import EventStore
+from clawft.store.memory import MemoryStore
+from clawft.store.sessions import SessionStore
+from clawft.store.settings import SettingsStore
+from clawft.store.skills import SkillStore
+from clawft.store.store import Store
+from clawft.store.tokens import TokenStore
+from clawft.web.server import Server, check_binding
+
+log = logging.getLogger(__name__)
+
+READY = 30.0
+"""Seconds the actors have to come up. A store of a million messages takes a few."""
+
+QUESTIONS: tuple[tuple[str, Ask[Any]], ...] = (
+    ("config", GetConfig()),
+    ("tokens", ListTokens()),
+    ("sessions", CountSessions()),
+    ("agents", ListAgents()),
+    ("canvas", GetCanvas()),
+    ("channels", ListChannels()),
+    ("delegation", ListActive()),
+    ("cron", ListJobs()),
+)
+"""What an actor answers only once its start is over."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a host is started."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 18789
+    """0: any free one."""
+    config: Path | None = None
+    """None: ``config.json`` in the data folder."""
+    ui_dir: Path | None = None
+    log_level: str = "info"
+    allow_remote: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class App:
+    """One host. ``start`` it on an event loop, then ``stop`` it there, whether the start went well or not."""
+
+    def __init__(self, options: Options, *, models: Models | None = None) -> None:
+        self.options = options
+        self.data_dir = options.data_dir
+        self.system = System("clawft")
+        self._models = models or Models()
+        self._store: Store | None = None
+        self._server: Server | None = None
+        self._began = time.monotonic()
+        # These outlive a restart of the actor that is given them.
+        self._config_watchers: set[str] = set()
+        self._token_listeners: list[Callable[[TokenEnded], None]] = []
+
+    @property
+    def url(self) -> str:
+        """Where its API is, once it has started."""
+        assert self._server is not None, "the app has not started"
+        return self._server.url
+
+    async def start(self) -> None:
+        """Ready when it returns.
+
+        Raises ``UsageError`` for what the operator must put right, OSError when the port is taken.
+        """
+        options, folder = self.options, self.data_dir
+        self.system.attach()
+        self._store = Store.open(self.system, folder)
+        secret = bootstrap_secret(folder / "secret")
+        check_binding(
+            options.host,
+            allow_remote=options.allow_remote,
+            allowed_hosts=options.allowed_hosts,
+            has_secret=True,
+        )
+        config = ConfigFile(options.config or folder / "config.json")
+        self._spawn(self._store, config, secret)
+        await self._ready()
+        self._serve(local_trust=config.load().auth.local_trust)
+        self.system.on_event.append(self._publish)
+
+    def _spawn(self, store: Store, config: ConfigFile, secret: str) -> None:
+        """Every actor that lives at the top, each after those it asks while it starts."""
+        spawn, folder = self.system.spawn, self.data_dir
+        spawn(Events, "events", store=EventStore(store))
+        spawn(
+            Config,
+            "config",
+            file=config,
+            keys=KeyFile(folder / "secrets.json"),
+            environment=os.environ,
+            watchers=self._config_watchers,
+        )
+        spawn(Tokens, "tokens", store=TokenStore(store), secret=secret, listeners=self._token_listeners)
+        spawn(Memory, "memory", store=MemoryStore(store))
+        spawn(Canvas, "canvas", store=CanvasStore(store))
+        spawn(Channels, "channels", store=ChannelStore(store))
+        spawn(Skills, "skills", store=SkillStore(store), folder=folder / "skills", keys=folder / "keys")
+        spawn(Tools, "tools", workspace=self._workspace(), tools=tuple(self._tools()))
+        spawn_sessions(self.system, store, self._models)
+        spawn(
+            Agents,
+            "agents",
+            store=AgentStore(store),
+            sessions=SessionStore(store),
+            folder=AgentFolder(folder / "agents"),
+        )
+        spawn(Delegation, "delegation", store=DelegationStore(store))
+        spawn(Cron, "cron", store=CronStore(store))
+        spawn(Voice, "voice", store=SettingsStore(store), card=SoundCard())
+        spawn(Monitor, "monitor", store=store, began=self._began)
+        spawn(Actors, "actors")
+
+    def _workspace(self) -> Workspace:
+        folder = self.data_dir / "workspace"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return Workspace(folder)
+
+    def _tools(self) -> Iterator[Tool]:
+        for kind in (MemoryRead, MemoryWrite, MemoryDelete, RenderUi, DelegateTask):
+            yield kind(self.system)
+
+    async def _ready(self) -> None:
+        """Every actor has started, or the failure of the one that has not is raised."""
+        await asyncio.gather(*(self._asked(name, question) for name, question in QUESTIONS))
+
+    async def _asked(self, name: str, question: Ask[Any]) -> None:
+        await self.system.ask(name, question, timeout=READY)
+
+    def _serve(self, *, local_trust: bool) -> None:
+        self._server = server = Server(
+            self.system,
+            host=self.options.host,
+            port=self.options.port,
+            ui_dir=self.options.ui_dir,
+            allowed_hosts=self.options.allowed_hosts,
+            local_trust=local_trust,
+        )
+        server.start()
+        self._token_listeners.append(server.token_ended)
+
+    def _publish(self, event: ActorEvent) -> None:
+        """Called on any thread. Starts and stops are everyday life of sessions; what went wrong is news."""
+        if event.kind in ("failed", "restarted", "dead_letter") and not event.path.startswith("events"):
+            self.system.tell("events", Publish(ActorHappened(event.kind, event.path, event.detail)))
+
+    async def stop(self) -> tuple[str, ...]:
+        """Refuse new work, end what runs, close the sockets, stop the actors.
+
+        The answer: the paths of those that did not stop in time.
+        """
+        if self._publish in self.system.on_event:
+            self.system.on_event.remove(self._publish)
+        if self._server is not None:
+            self._server.refuse_new_work()
+        await self._close_sessions()
+        if self._server is not None:
+            await self._server.stop()
+        left = await self.system.shutdown(3.0)
+        if self._store is not None:
+            self._store.close()
+        return left
+
+    async def _close_sessions(self) -> None:
+        """Turns end as stopped by the host, while the store still takes what they have to say."""
+        try:
+            await self.system.ask("sessions", CloseSessions(), timeout=4.0)
+        except Exception as error:
+            log.warning("the sessions did not close: %s", error)
