@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -110,14 +110,15 @@ class Events(Actor):
 
     # ---- passing on
 
-    async def _learn_and_send(self, unknown: Sequence[str], drafts: Sequence[Draft]) -> None:
+    async def _learn_and_send(self, unknown: Sequence[str], drafts: Sequence[Draft]) -> Any:
+        # The reply is handed on, not awaited: the next event need not wait for this one's commit.
         try:
             for topic in unknown:
                 await self._learn(topic)
         except Exception as error:
             # Without its number an event is still worth passing on.
             log.error("the store does not say where %s stand: %s", unknown, error)
-        await self._send(drafts)
+        return self._send(drafts)
 
     def _send(self, drafts: Sequence[Draft]) -> Reply[None]:
         at = self._now()
@@ -175,9 +176,9 @@ class Events(Actor):
 
     # ---- what was missed
 
-    async def _learn_and_replay(self, ask: Subscription) -> tuple[Frame, ...]:
+    async def _learn_and_replay(self, ask: Subscription) -> Any:
         await self._learn(ask.topic)
-        return await self._replay(ask)
+        return self._replay(ask)
 
     def _replay(self, ask: Subscription) -> Reply[tuple[Frame, ...]]:
         topic, since, last = ask.topic, ask.since or 0, self._passed_on[ask.topic]

@@ -62,16 +62,11 @@ def _fraction(digits: str) -> float:
 
 def _check_depth(value: Any) -> None:
     level, depth = [value], 0
-    while level := [inner for outer in level for inner in _inside(outer)]:
+    while level := [one for one in level if isinstance(one, dict | list)]:
         depth += 1
         if depth > MAX_DEPTH:
             raise Invalid(f"nested deeper than {MAX_DEPTH}")
-
-
-def _inside(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
 
 
 def _check_surrogates(value: Any) -> None:

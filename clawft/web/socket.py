@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -11,6 +12,7 @@ from tornado.websocket import WebSocketHandler
 
 from clawft.domain import json_text, topics
 from clawft.domain.canvas import CanvasInteraction
+from clawft.domain.limits import Bucket
 from clawft.domain.sessions import VOICE_SESSION
 from clawft.domain.tokens import Caller, Scope
 from clawft.errors import Busy, Forbidden, Invalid, Unauthorized
@@ -24,7 +26,6 @@ from clawft.web.form import as_invalid
 from clawft.web.frames import as_text, message, text_frame
 from clawft.web.outbox import Outbox
 from clawft.web.problems import refusal
-from clawft.web.rate import Rate
 from clawft.web.sockets import POLICY_VIOLATION
 from clawft.web.subscriber import Subscriber
 
@@ -65,20 +66,22 @@ class EventSocket(Guarded, WebSocketHandler):
         self._is_plain = not isinstance(self._stream, SSLIOStream)
         self._outbox = Outbox(self._send, _lagged, limits)
         self._subscriber = Subscriber(self.site.system, self._outbox, as_text, limits)
-        self._rate = Rate(limits.frames_per_second, limits.frames_at_once)
+        self._frames = Bucket(limits.frames_at_once, limits.frames_per_second)
+        self._too_many = 0
         self.site.sockets.add(self)
         self.say("connected")
         for topic in self._first_topics():
             self._begin(self._subscribe_to(topic, None))
 
     def on_message(self, text: str | bytes) -> None:
-        left = self._rate.take()
-        if left < -self.site.limits.frames_at_once:
-            self.cut(POLICY_VIOLATION, "too many frames")
-        elif left < 0:
+        if not self._frames.take(time.monotonic()):
+            self._too_many = 0
+            self._begin(self._take(text))
+        elif self._too_many < self.site.limits.frames_at_once:
+            self._too_many += 1
             self.say("error", message="too many frames; this one was not read")
         else:
-            self._begin(self._take(text))
+            self.cut(POLICY_VIOLATION, "too many frames")
 
     def on_close(self) -> None:
         self._leave()
