@@ -123,7 +123,7 @@ def _checked_batch(commands: tuple[CanvasCommand, ...], path: str) -> tuple[Canv
     return tuple(checked(each, f"{path}.commands[{number}]") for number, each in enumerate(commands))
 
 
-class Canvas:
+class Board:
     """The elements in order. A command makes a new canvas: a batch that fails midway changes nothing."""
 
     def __init__(self, elements: tuple[CanvasElement, ...] = ()) -> None:
@@ -140,12 +140,12 @@ class Canvas:
     def __len__(self) -> int:
         return len(self._elements)
 
-    def after(self, command: CanvasCommand, session_key: str = "") -> "Canvas":
+    def after(self, command: CanvasCommand, session_key: str = "") -> "Board":
         """The canvas after a checked command.
 
         Raises ``NotFound`` for an id that is not on it, ``Conflict`` when it would be too full.
         """
-        canvas = Canvas()
+        canvas = Board()
         canvas._elements, canvas._sizes = dict(self._elements), dict(self._sizes)
         batch = () if isinstance(command.commands, UnsetType) else command.commands
         for number, each in enumerate(batch):

@@ -1,7 +1,7 @@
 """The elements that can be drawn on the canvas, with the members and the bounds of each."""
 
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -127,6 +127,30 @@ AnyElement = TextElement | Button | Input | Image | Code | Table | Form | Chart 
 
 KINDS: dict[str, type[Element]] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyElement)}
 """Every kind of element by its ``type``."""
+
+
+def outline() -> str:
+    """Every kind of element with its members, in a line: ``text{content, format?}; …``."""
+    return "; ".join(f"{name}{_members(kind)}" for name, kind in KINDS.items())
+
+
+def _members(kind: type[msgspec.Struct]) -> str:
+    told = [
+        f"{field.name}{'' if field.required else '?'}{_inner(field.type)}"
+        for field in msgspec.structs.fields(kind)
+        if field.name != "id"
+    ]
+    return f"{{{', '.join(told)}}}"
+
+
+def _inner(kind: Any) -> str:
+    """The members of what a list holds, or the words that may stand there."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _members(kind)
+    if get_origin(kind) is Literal:
+        return f": {'|'.join(get_args(kind))}"
+    found = (_inner(each) for each in get_args(kind) if get_origin(kind) in (tuple, Annotated))
+    return next(filter(None, found), "")
 
 
 def checked_element(raw: dict[str, Any], path: str = "$") -> dict[str, Any]:

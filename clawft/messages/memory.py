@@ -15,6 +15,12 @@ class ListMemory(Ask[tuple[MemoryEntry, ...]], frozen=True):
     namespace: str | None = None
 
 
+class GetMemory(Ask[MemoryEntry], frozen=True):
+    """One entry by its exact key."""
+
+    key: str
+
+
 class SearchMemory(Ask[tuple[MemoryEntry, ...]], frozen=True):
     """Entries that score at least ``threshold``, best first, each with its ``similarity``."""
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawft.domain import canvas as rules
-from clawft.domain.canvas import Canvas, CanvasElement, CanvasInteraction, parse, told
+from clawft.domain.canvas import Board, CanvasElement, CanvasInteraction, parse, told
 from clawft.domain.canvas_elements import KINDS, MAX_ELEMENT, checked_element
 from clawft.errors import ClawftError, Conflict, NotFound, TooLarge
 
@@ -205,14 +205,14 @@ def test_a_bottomless_batch_is_refused() -> None:
     assert refusal(parse, raw)
 
 
-def drawn(*commands: dict[str, Any], on: Canvas | None = None, session: str = "sess-1") -> Canvas:
-    canvas = on or Canvas()
+def drawn(*commands: dict[str, Any], on: Board | None = None, session: str = "sess-1") -> Board:
+    canvas = on or Board()
     for command in commands:
         canvas = canvas.after(parse(command), session)
     return canvas
 
 
-def ids(canvas: Canvas) -> list[str]:
+def ids(canvas: Board) -> list[str]:
     return [each.id for each in canvas.elements]
 
 
@@ -279,7 +279,7 @@ def test_a_full_canvas_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 )
 def test_a_canvas_drawn_anew_from_its_elements_is_the_same(steps: list[tuple[str, str, int]]) -> None:
-    canvas = Canvas()
+    canvas = Board()
     for id, command, position in steps:
         raw = {
             "render": render(id, position=position),
@@ -290,7 +290,7 @@ def test_a_canvas_drawn_anew_from_its_elements_is_the_same(steps: list[tuple[str
             canvas = canvas.after(parse(raw[command]))
         except NotFound:
             assert canvas.get(id) is None
-    again = Canvas(canvas.elements)
+    again = Board(canvas.elements)
     redrawn = drawn(
         *({"command": "render", "id": each.id, "element": each.element} for each in again.elements)
     )

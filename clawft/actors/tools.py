@@ -1,0 +1,157 @@
+"""The one who has the tools: says what there is, checks and runs calls, takes in tools from outside."""
+
+import asyncio
+import logging
+from typing import Any, NamedTuple
+
+from clawft.actors.tools_remote import OpenCalls, RemoteTool
+from clawft.domain.events import ToolCalled
+from clawft.domain.tools import (
+    ArgumentCheck,
+    ToolCall,
+    ToolInfo,
+    ToolResult,
+    ToolSpec,
+    argument_check,
+    capped,
+)
+from clawft.domain.values import Success
+from clawft.drivers.tools.base import Tool
+from clawft.drivers.tools.files import file_tools
+from clawft.drivers.tools.workspace import Workspace
+from clawft.errors import ClawftError, Conflict, NotFound
+from clawft.messages.events import Publish
+from clawft.messages.tools import (
+    AnswerToolCall,
+    CallTool,
+    GetToolSchema,
+    ListTools,
+    RegisterTool,
+    RemoveTool,
+    ToolSpecs,
+)
+from clawft.runtime import Actor, on
+
+log = logging.getLogger(__name__)
+
+MAX_REGISTERED = 256
+"""Tools from outside."""
+
+
+class Offer(NamedTuple):
+    """A tool and the check of its arguments, compiled when it was offered."""
+
+    tool: Tool
+    check: ArgumentCheck
+
+    @property
+    def info(self) -> ToolInfo:
+        spec = self.tool.spec
+        return ToolInfo(spec.name, spec.description, spec.parameters)
+
+
+class Tools(Actor):
+    """Built-in tools, and those that were registered: the latter until they are removed or the host ends.
+
+    Calls run side by side, each until its tool's time is over; questions are answered meanwhile.
+    """
+
+    # A delegation holds its place while the turns it made call tools themselves: far above what may be open.
+    concurrency = 10_000
+    mailbox_limit = 10_000
+
+    def __init__(self, *, workspace: Workspace, tools: tuple[Tool, ...] = ()) -> None:
+        super().__init__()
+        built_in = (*file_tools(workspace, self.blocking), *tools)
+        self._built_in = {tool.spec.name: _offer(tool) for tool in built_in}
+        self._registered: dict[str, Offer] = {}
+        self._calls = OpenCalls()
+
+    # -- what there is
+
+    @on(ListTools, control=True)
+    def all(self, _: ListTools) -> tuple[ToolInfo, ...]:
+        return tuple(offer.info for _, offer in sorted(self._offers().items()))
+
+    @on(GetToolSchema, control=True)
+    def schema(self, ask: GetToolSchema) -> dict[str, Any]:
+        return self._find(ask.name).tool.spec.parameters
+
+    @on(ToolSpecs, control=True)
+    def specs(self, ask: ToolSpecs) -> tuple[ToolSpec, ...]:
+        offers = sorted(self._offers().items())
+        return tuple(offer.tool.spec for name, offer in offers if ask.allowed is None or name in ask.allowed)
+
+    def _offers(self) -> dict[str, Offer]:
+        return self._built_in | self._registered
+
+    def _find(self, name: str) -> Offer:
+        offer = self._built_in.get(name) or self._registered.get(name)
+        if offer is None:
+            raise NotFound(f"no tool is called {name[:100]}")
+        return offer
+
+    # -- calls
+
+    @on(CallTool)
+    async def call(self, ask: CallTool) -> ToolResult:
+        try:
+            return capped(await self._run(ask))
+        except ClawftError as error:
+            return ToolResult(str(error), is_error=True)
+        except Exception as error:
+            log.exception("the tool %s failed in session %s", ask.name, ask.session_key)
+            return ToolResult(f"{ask.name} failed unexpectedly ({type(error).__name__})", is_error=True)
+
+    async def _run(self, ask: CallTool) -> ToolResult:
+        tool, check = self._find(ask.name)
+        if complaint := check(ask.arguments):
+            return ToolResult(f"{ask.name} was not called: {complaint}", is_error=True)
+        call = ToolCall(ask.name, ask.arguments, ask.session_key, ask.agent_id, ask.call_id, ask.depth)
+        return await _in_time(tool, call)
+
+    # -- tools from outside
+
+    @on(RegisterTool, control=True)
+    def register(self, ask: RegisterTool) -> ToolInfo:
+        if ask.name in self._built_in:
+            raise Conflict(f"{ask.name} is a built-in tool and cannot be replaced")
+        if ask.name not in self._registered and len(self._registered) >= MAX_REGISTERED:
+            raise Conflict(f"{MAX_REGISTERED} tools are registered; remove one first")
+        spec = ToolSpec(ask.name, ask.description, ask.parameters, effect="process", timeout=ask.timeout)
+        offer = _offer(RemoteTool(spec, self._calls, self._publish))
+        self._registered[ask.name] = offer
+        return offer.info
+
+    def _publish(self, called: ToolCalled) -> None:
+        self.tell("events", Publish(called))
+
+    @on(RemoveTool, control=True)
+    def remove(self, ask: RemoveTool) -> Success:
+        if ask.name in self._built_in:
+            raise Conflict(f"{ask.name} is a built-in tool and stays")
+        self._find(ask.name)
+        del self._registered[ask.name]
+        self._calls.give_up(ask.name)
+        return Success()
+
+    @on(AnswerToolCall, control=True)
+    def answer(self, ask: AnswerToolCall) -> Success:
+        self._calls.answer(ask.id, ToolResult(ask.content, is_error=ask.is_error))
+        return Success()
+
+
+def _offer(tool: Tool) -> Offer:
+    return Offer(tool, argument_check(tool.spec.parameters))
+
+
+async def _in_time(tool: Tool, call: ToolCall) -> ToolResult:
+    """What the tool came to, or that its time is over; then it is cancelled."""
+    limit = tool.spec.timeout
+    try:
+        async with asyncio.timeout(limit) as deadline:
+            return await tool.run(call)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return ToolResult(f"{call.name} took longer than {limit:g} s and was stopped", is_error=True)
