@@ -1,6 +1,9 @@
 """What can be asked about the actors themselves."""
 
 from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
 
 from clawft.domain.values import UNSET, Ok, UnsetType, Value
 from clawft.runtime import ActorStatus, Ask
@@ -37,7 +40,7 @@ class DeadLetterPage(Value, frozen=True):
 
 
 class ListDeadLetters(Ask[DeadLetterPage], frozen=True):
-    limit: int = 100
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class ResendDeadLetter(Ask[Ok], frozen=True):

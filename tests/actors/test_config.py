@@ -35,6 +35,7 @@ class House:
         self.system: System
 
     async def enter(self) -> None:
+        """Back when the config has been read."""
         self.system = System("test")
         self.system.attach()
         self.system.spawn(Recorder, "watcher", self.heard)
@@ -46,6 +47,7 @@ class House:
             environment=self.environment,
             watchers=self.watchers,
         )
+        await self.get()
 
     async def leave(self) -> None:
         assert await self.system.shutdown(5) == ()
