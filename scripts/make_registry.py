@@ -6,7 +6,7 @@
 
 Without ``--key`` a key is made for this one build and forgotten: the package is what vouches for the bundled
 registry, so nobody has to guard a key for it. For a registry of your own keep the key, copy ``registry.pub``
-into ``<data>/registry-keys/`` of each host that should trust it, and set ``skills.registry`` to the folder.
+into ``<data>/keys/`` of each host that should trust it, and set ``skills.registry`` to the folder.
 """
 
 import argparse

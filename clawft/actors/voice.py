@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from clawft.domain.events import VoiceChanged
-from clawft.domain.values import Success
+from clawft.domain.values import Ok, Success
 from clawft.domain.voice import (
     Availability,
     MicTest,
@@ -14,9 +14,10 @@ from clawft.domain.voice import (
     VoiceStatus,
     VoiceStatusChange,
 )
+from clawft.errors import Conflict
 from clawft.messages.channels import ChannelReport
 from clawft.messages.events import Publish
-from clawft.messages.voice import GetVoiceStatus, PutVoiceSettings, TestMic, TestSpeaker
+from clawft.messages.voice import GetVoiceStatus, PushToTalk, PutVoiceSettings, TestMic, TestSpeaker
 from clawft.runtime import Actor, Tell, on
 from clawft.store.settings import SettingsStore
 
@@ -94,6 +95,11 @@ class Voice(Actor):
             self._settings = settings
         self.tell("events", Publish(VoiceChanged(VoiceStatusChange(state="idle"))))
         return Success()
+
+    @on(PushToTalk)
+    async def push_to_talk(self, _: PushToTalk) -> Ok:
+        there = self._available or await self._first_look()
+        raise Conflict(f"no voice here: {there.reason or 'nothing on this host understands speech'}")
 
     @on(TestMic)
     async def test_mic(self, ask: TestMic) -> MicTest:

@@ -34,7 +34,7 @@ class Host:
             "skills",
             store=self.store,
             folder=data / "skills",
-            keys=data / "registry-keys",
+            keys=data / "keys",
             now=StillClock(),
         )
 

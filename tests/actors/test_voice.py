@@ -11,9 +11,10 @@ from clawft.actors.voice import Look, Voice
 from clawft.domain.events import VoiceChanged
 from clawft.domain.values import UNSET
 from clawft.domain.voice import Availability, MicTest, SpeakerTest, VoiceSettings, VoiceStatusChange
+from clawft.errors import Conflict
 from clawft.messages.channels import ChannelReport
 from clawft.messages.events import Publish
-from clawft.messages.voice import GetVoiceStatus, PutVoiceSettings, TestMic, TestSpeaker
+from clawft.messages.voice import GetVoiceStatus, PushToTalk, PutVoiceSettings, TestMic, TestSpeaker
 from clawft.runtime import System
 from clawft.store import Store
 from clawft.store.settings import SettingsStore
@@ -139,6 +140,16 @@ async def test_the_status_is_answered_while_the_microphone_is_tested(host: Host,
     assert not testing.done()
     card.heard.set()
     assert await testing == MicTest(True, 0.6, UNSET)
+
+
+async def test_push_to_talk_says_that_there_is_no_voice_here(host: Host, card: Card) -> None:
+    with pytest.raises(Conflict, match="understands speech"):
+        await host.system.ask("voice", PushToTalk(True))
+    card.found = Availability(False, "there is no microphone")
+    host.system.tell("voice", Look())
+    await until(lambda: host.reports)
+    with pytest.raises(Conflict, match="there is no microphone"):
+        await host.system.ask("voice", PushToTalk(True))
 
 
 async def test_a_failed_test_is_an_answer(host: Host) -> None:
