@@ -8,7 +8,7 @@ from msgspec import Meta
 from clawft.domain.memory import MemoryEntry, MemoryKey, Tag
 from clawft.domain.tools import ToolCall, ToolResult
 from clawft.domain.values import MAX_CONTENT, UnsetType
-from clawft.drivers.tools.base import Tool, arguments_of, spec_of
+from clawft.drivers.tools.base import arguments_of, spec_of
 from clawft.messages.memory import CreateMemory, DeleteMemory, GetMemory, ListMemory, SearchMemory
 from clawft.runtime import System
 
@@ -94,11 +94,6 @@ class MemoryDelete:
         wanted = arguments_of(call, MemoryDeleteArguments)
         await self._system.ask("memory", DeleteMemory(wanted.key))
         return ToolResult(f"forgot {wanted.key}")
-
-
-def memory_tools(system: System) -> tuple[Tool, ...]:
-    """All tools that use memory."""
-    return (MemoryRead(system), MemoryWrite(system), MemoryDelete(system))
 
 
 def _line(entry: MemoryEntry) -> str:

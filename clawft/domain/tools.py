@@ -91,7 +91,8 @@ def _check_schema(parameters: dict[str, Any]) -> None:
     if parameters.get("type") != "object":
         raise Invalid("a tool's parameters are a schema of type object", path="$.parameters.type")
     try:
-        Draft202012Validator.check_schema(parameters)
+        # With its format checker, a pattern that is no regular expression is found now and not at a call.
+        Draft202012Validator.check_schema(parameters, format_checker=Draft202012Validator.FORMAT_CHECKER)
     except SchemaError as error:
         where = "$.parameters" + error.json_path.removeprefix("$")
         raise Invalid(f"no JSON Schema: {_short(error.message)}", path=where) from error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clawft.actors.memory import Memory
-from clawft.actors.tools_memory import memory_tools
+from clawft.actors.tools_memory import MemoryDelete, MemoryRead, MemoryWrite
 from clawft.domain.memory import MemoryEntry
 from clawft.domain.tools import ToolCall, ToolResult, argument_check
 from clawft.errors import NotFound
@@ -180,7 +180,8 @@ async def test_a_failed_write_is_no_success(system: System) -> None:
 
 
 async def use(system: System, name: str, **arguments: Any) -> ToolResult:
-    tool = {each.spec.name: each for each in memory_tools(system)}[name]
+    kinds = (MemoryRead, MemoryWrite, MemoryDelete)
+    tool = next(kind(system) for kind in kinds if kind.spec.name == name)
     assert argument_check(tool.spec.parameters)(arguments) is None
     return await tool.run(ToolCall(name, arguments, "sess-1", "general-agent"))
 
@@ -203,8 +204,7 @@ async def test_tools_write_read_and_delete(system: System) -> None:
 
 
 def test_the_tools_refuse_what_memory_would() -> None:
-    write = {each.spec.name: each for each in memory_tools(System("unused"))}["memory_write"]
-    check = argument_check(write.spec.parameters)
+    check = argument_check(MemoryWrite.spec.parameters)
     assert check({"key": "", "value": "x"}) is not None
     assert check({"key": "k"}) == "the argument `value` is missing"
     assert check({"key": "k", "value": "v", "tags": [""]}) is not None

@@ -64,6 +64,7 @@ def test_a_complaint_about_a_huge_value_stays_short() -> None:
         ({"type": "array"}, "$.parameters.type"),
         ({"type": "object", "properties": {"a": {"type": "strin"}}}, "$.parameters.properties.a.type"),
         ({"type": "object", "required": "path"}, "$.parameters.required"),
+        ({"type": "object", "properties": {"a": {"pattern": "("}}}, "$.parameters.properties.a.pattern"),
         ({"type": "object", "description": "x" * 70_000}, "$.parameters"),
     ],
 )
