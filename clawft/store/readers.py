@@ -66,24 +66,22 @@ class Reader(Actor):
 class Readers:
     """Hands each question to the reader with the fewest waiting, so that a slow one holds up no others."""
 
-    def __init__(self, system: System, readers: tuple[Ref, ...]) -> None:
-        self._system = system
+    def __init__(self, readers: tuple[Ref, ...]) -> None:
         self._readers = readers
         self._waiting = [0] * len(readers)
         self._lock = threading.Lock()
 
     @classmethod
     def spawn(cls, system: System, path: Path) -> Self:
-        return cls(
-            system, tuple(system.spawn(Reader, f"reader-{n}", path=path) for n in range(1, READERS + 1))
-        )
+        names = (f"reader-{number}" for number in range(1, READERS + 1))
+        return cls(tuple(system.spawn(Reader, name, path=path) for name in names))
 
     def read(self, work: Callable[[], R]) -> Reply[R]:
         with self._lock:
             which = self._waiting.index(min(self._waiting))
             self._waiting[which] += 1
         try:
-            reply = self._system.ask(self._readers[which], Read(work))
+            reply = self._readers[which].ask(Read(work), block=False)
         except BaseException:
             self._answered(which)
             raise

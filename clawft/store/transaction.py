@@ -84,7 +84,11 @@ def _insert(raw: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> l
     together = _alone(raw, partial(raw.executemany, sql, rows))
     if together.error is None:
         return [_DONE] * len(rows)
-    return [_alone(raw, partial(raw.execute, sql, row)) for row in rows]
+    return [_alone(raw, partial(_insert_one, raw, sql, row)) for row in rows]
+
+
+def _insert_one(raw: sqlite3.Connection, sql: str, row: tuple[Any, ...]) -> None:
+    raw.execute(sql, row)
 
 
 def _alone(raw: sqlite3.Connection, work: Callable[[], Any]) -> Outcome:
