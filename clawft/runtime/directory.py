@@ -23,8 +23,8 @@ R = TypeVar("R")
 class Directory:
     """Virtual actors of one kind. A message never meets a dead one, and order per sender is kept.
 
-    Look-up, activation and enqueueing happen under one lock; an actor is retired under the same lock, and only
-    when nothing waits or runs.
+    Look-up, activation and enqueueing happen under one lock. An actor is retired under the same lock, and
+    only when nothing waits or runs.
     """
 
     def __init__(

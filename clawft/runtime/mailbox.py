@@ -30,6 +30,10 @@ SLOW = 0.1
 """Seconds a handler may hold the loop before it is named in the log."""
 
 
+Outcome = tuple[Any, BaseException | None]
+"""What a coroutine handler returned, or raised."""
+
+
 class Mailbox:
     """Pykka's inbox, and whose turn it is. Outlives the actor it belongs to, through restarts.
 
@@ -71,7 +75,7 @@ class Mailbox:
         self.closed = False
         self.halting: str | None = None
         self.state: ActorState = "starting"
-        self.tasks: set[asyncio.Task[None]] | None = None
+        self.tasks: set[asyncio.Task[Outcome]] | None = None
         self.inflight = 0
         self.current: Any = None
         self.since = 0.0
@@ -203,10 +207,18 @@ class Mailbox:
 
     def _spawn(self, job: tuple[Coroutine[Any, Any, Any], Envelope, bool]) -> None:
         coroutine, envelope, starting = job
-        task = asyncio.get_running_loop().create_task(self._drive(coroutine, envelope, starting))
+        task = asyncio.get_running_loop().create_task(_outcome(coroutine, envelope.cause))
         if self.tasks is None:
             self.tasks = set()
         self.tasks.add(task)
+
+        # In a callback, because a task that is cancelled before its first step runs none of its own code.
+        def finished(task: asyncio.Task[Outcome]) -> None:
+            coroutine.close()
+            outcome = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+            self._finished(task, envelope, outcome, starting)
+
+        task.add_done_callback(finished)
         reply = envelope.reply_to
         if reply is not None:
             port = self.actor.system.port
@@ -214,18 +226,18 @@ class Mailbox:
         if self.urgent or self.halting is not None:
             self._attend()
 
-    async def _drive(self, coroutine: Coroutine[Any, Any, Any], envelope: Envelope, starting: bool) -> None:
-        cause.set(envelope.cause)
+    def _finished(
+        self, task: asyncio.Task[Outcome], envelope: Envelope, outcome: Outcome, starting: bool
+    ) -> None:
+        result, error = outcome
         go_on = True
-        try:
-            result = await coroutine
-        except BaseException as error:
+        self.since = clock()  # what it waited was not time it held the loop
+        if error is not None:
             go_on = self._fail(envelope, error, starting=starting)
         else:
-            self.since = clock()
             self._done(envelope, result)
-        if self.tasks is not None:
-            self.tasks.discard(asyncio.current_task())
+        assert self.tasks is not None
+        self.tasks.discard(task)
         self.inflight -= 1
         suspended = starting or self.inflight == self.actor.concurrency - 1
         if suspended and go_on:
@@ -356,11 +368,19 @@ class Mailbox:
         return ActorDeadError(f"{self.path} stopped before handling the message")
 
 
+async def _outcome(coroutine: Coroutine[Any, Any, Any], causal_id: str | None) -> Outcome:
+    cause.set(causal_id)
+    try:
+        return await coroutine, None
+    except BaseException as error:  # SystemExit too: asyncio would let it end the whole loop
+        return None, error
+
+
 def hand_on(source: Reply[Any], target: Reply[Any]) -> None:
     """Let the asker have another's answer; and let the other know when the asker gives up."""
     source.add_done_callback(lambda reply: target.settle(reply._value, reply._error))
     target.add_done_callback(lambda reply: reply.abandoned() and source.cancel())
 
 
-def _cancel(task: "asyncio.Task[None]") -> None:
+def _cancel(task: asyncio.Task[Outcome]) -> None:
     task.cancel()
