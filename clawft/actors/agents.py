@@ -8,18 +8,18 @@ from typing import Any, ParamSpec, TypeVar
 from msgspec.structs import replace
 
 from clawft.actors.agent import Agent, Describe, Known
+from clawft.actors.agent_records import AgentRecords
 from clawft.actors.clock import Clock, utc_now
+from clawft.actors.missing import missing
 from clawft.actors.whole import whole
 from clawft.domain.agents import (
     AgentDetail,
     AgentFile,
-    AgentRecord,
     AgentSpec,
     AgentSummary,
     Definition,
     checked,
     settle,
-    unknown,
 )
 from clawft.domain.config import AgentDefaults
 from clawft.domain.events import AgentStatusChanged
@@ -39,9 +39,7 @@ from clawft.messages.agents import (
 from clawft.messages.config import ConfigChanged, WatchConfig
 from clawft.messages.events import Publish
 from clawft.messages.sessions import StopAgentTurns
-from clawft.messages.skills import ListSkills
-from clawft.messages.tools import ListTools
-from clawft.runtime import Actor, Ask, ChildFailed, Reply, Restart, on
+from clawft.runtime import Actor, ChildFailed, Reply, Restart, on
 from clawft.runtime.supervision import Strategy
 from clawft.store.agents import AgentStore
 from clawft.store.sessions import SessionStore
@@ -70,14 +68,11 @@ class Agents(Actor):
         self, *, store: AgentStore, sessions: SessionStore, folder: AgentFolder, now: Clock = utc_now
     ) -> None:
         super().__init__()
-        self._store = store
+        self._records = AgentRecords(store, now)
         self._sessions = sessions
         self._folder = folder
-        self._now = now
         self._defaults = AgentDefaults()
         self._known: dict[str, Known] = {}
-        self._records: dict[str, AgentRecord] = {}
-        """What the store keeps."""
         self._files: tuple[AgentFile, ...] = ()
         self._defined: dict[str, Definition] = {}
         """What the files define, as far as it has been followed."""
@@ -89,10 +84,8 @@ class Agents(Actor):
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         config = await self.ask("config", WatchConfig(path=self.path))
         self._defaults = config.agents.defaults
-        self._records = {record.id: record for record in await self._store.all()}
-        for record in self._records.values():
-            if record.spec is not None:
-                await self._show(Known(record))
+        for record in await self._records.load():
+            await self._show(Known(record))
         await self._read_files()
         if not self._files and not self._known:
             await self.blocking(self._folder.write_default)
@@ -115,24 +108,7 @@ class Agents(Actor):
     async def detail(self, message: GetAgent) -> AgentDetail:
         known = self._find(message.id)
         sessions = await self._sessions.count_by_agent()
-        return known.detail(self._defaults, sessions.get(known.id, 0), await self._warnings(known.spec))
-
-    async def _warnings(self, spec: AgentSpec | None) -> tuple[str, ...]:
-        """The skills and tools that its definition names and the host has not."""
-        if spec is None:
-            return ()
-        skills = await self._names("skills", ListSkills()) if spec.skills else None
-        tools = await self._names("tools", ListTools()) if spec.tools else None
-        missing_skills = unknown("skill", spec.skills, spec.skills if skills is None else skills)
-        missing_tools = unknown("tool", spec.tools or (), spec.tools or () if tools is None else tools)
-        return missing_skills + missing_tools
-
-    async def _names(self, actor: str, question: Ask[Any]) -> set[str] | None:
-        try:
-            async with asyncio.timeout(1.0):
-                return {answer.name for answer in await self.ask(actor, question)}
-        except Exception:
-            return None  # what cannot be asked for now is not said to be missing
+        return known.detail(self._defaults, sessions.get(known.id, 0), await missing(self, known.spec))
 
     # -- what the operator wants
 
@@ -147,8 +123,7 @@ class Agents(Actor):
             raise Conflict(f"the agent {id} cannot be started: {known.error}")
         if known.record.wanted == "running" and not known.crash:
             return
-        await self._store.want(id, "running")
-        self._remember(known, replace(known.record, wanted="running"))
+        known.record = await self._records.want(known.record, "running")
         await self._show(known)
 
     @on(StopAgent)
@@ -160,8 +135,7 @@ class Agents(Actor):
         known = self._find(id)
         if known.record.wanted == "stopped":
             return
-        await self._store.want(id, "stopped")
-        self._remember(known, replace(known.record, wanted="stopped"))
+        known.record = await self._records.want(known.record, "stopped")
         await self._halt(known)
         self._tell_status(known)
 
@@ -173,13 +147,9 @@ class Agents(Actor):
     async def _spawn_one(self, spec: AgentSpec) -> Known:
         if definition := self._defined.get(spec.key):
             raise Conflict(f"the agent {spec.key} is defined by the file {definition.file}; change it there")
-        before = self._known.get(spec.key)
-        created_at = before.record.created_at if before else self._now()
-        record = AgentRecord(id=spec.key, source="code", wanted="running", created_at=created_at, spec=spec)
-        await self._store.keep(record)
-        known = before or Known(record)
-        known.spec = spec
-        self._remember(known, record)
+        record = await self._records.of_code(spec)
+        known = self._known.get(spec.key) or Known(record)
+        known.record, known.spec = record, spec
         await self._show(known)
         return known
 
@@ -192,8 +162,7 @@ class Agents(Actor):
         self._find(id)
         if definition := self._defined.get(id):
             raise Conflict(f"the agent {id} is defined by the file {definition.file}; delete that")
-        await self._store.forget(id)
-        self._records.pop(id, None)
+        await self._records.forget(id)
         await self._drop(id)
         self._behind = True  # a file that wanted the same id may have it now
 
@@ -213,6 +182,8 @@ class Agents(Actor):
 
     @on(AgentsChanged)
     async def look(self, _: AgentsChanged) -> None:
+        if self._changing.locked():
+            return  # the next look comes soon; those that wait here would keep others out
         try:
             await self._change(self._look)
             self._complaint = ""
@@ -252,13 +223,14 @@ class Agents(Actor):
         for definition in found.values():
             await self._adopt(definition)
         if all(file.spec for file in self._files):
-            await self._forget_all_but({*found, *code})
+            # Not while one is broken: the agent it used to define may be among those that are not seen now.
+            await self._records.forget_all_but({*found, *code})
         self._defined, self._behind = found, False
 
     async def _adopt(self, definition: Definition) -> None:
         known = self._known.get(definition.id)
         if known is None:
-            known = Known(await self._record(definition.id))
+            known = Known(await self._records.of_file(definition.id))
         if definition.error and definition.error != known.trouble:
             log.warning("the agent %s: %s", known.id, definition.error)
         known.trouble = definition.error
@@ -267,21 +239,6 @@ class Agents(Actor):
             await self._show(known)
         self._tell_status(known)
 
-    async def _record(self, id: str) -> AgentRecord:
-        """What is kept of a file's agent; a new one is kept from now on."""
-        record = self._records.get(id)
-        if record is None or record.spec is not None:
-            record = AgentRecord(id=id, source="file", wanted="running", created_at=self._now())
-            await self._store.keep(record)
-            self._records[id] = record
-        return record
-
-    async def _forget_all_but(self, ids: set[str]) -> None:
-        """Not while a file is broken: the agent it used to define may be among those not seen now."""
-        for id in self._records.keys() - ids:
-            await self._store.forget(id)
-            del self._records[id]
-
     # -- what all of that is made of
 
     def _find(self, id: str) -> Known:
@@ -289,9 +246,6 @@ class Agents(Actor):
         if known is None:
             raise NotFound(f"no agent has the id {id}")
         return known
-
-    def _remember(self, known: Known, record: AgentRecord) -> None:
-        known.record = self._records[known.id] = record
 
     async def _change(self, work: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **rest: P.kwargs) -> R:
         """One change after the other, each of them whole."""

@@ -79,8 +79,8 @@ class Tokens(Actor):
     asked is told, and the store is asked again until it has it.
     """
 
-    concurrency = 16
-    """So that nobody waits at the door while a new token is written down."""
+    concurrency = 256
+    """More than are let to make a token at once: nobody waits at the door while tokens are written down."""
 
     def __init__(
         self,

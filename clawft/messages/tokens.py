@@ -12,7 +12,7 @@ MAX_TTL = 90 * 24 * 3600
 
 
 class MintToken(Ask[Minted], frozen=True):
-    """Make a token, with no more scopes than the caller has. Needs local trust, the secret or an admin token."""
+    """Make a token with no more scopes than its maker. Needs local trust, the secret or an admin token."""
 
     caller: Caller
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)] | UnsetType = UNSET
@@ -32,6 +32,10 @@ class Authenticate(Ask[Caller | None], frozen=True):
 
     bearer: str
     peer: str = ""
+
+    def __repr__(self) -> str:
+        # A message's repr ends up in logs and in the dead letters.
+        return f"Authenticate(***, peer={self.peer!r})"
 
 
 class ListTokens(Ask[tuple[TokenInfo, ...]], frozen=True):

@@ -1,7 +1,7 @@
 """The one who knows the tokens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clawft.actors.tokens import Second, Tokens
-from clawft.domain.tokens import SCOPES, Caller
+from clawft.domain.tokens import SCOPES, Caller, Token
 from clawft.errors import Busy, Conflict, Forbidden, NotFound, StorageFull, Unauthorized
 from clawft.messages.tokens import (
     Authenticate,
@@ -281,6 +281,35 @@ async def test_expired_tokens_are_forgotten_in_the_store_too(house: House) -> No
     await house.mint(ttl=5)
     await house.after(61)
     assert await TokenStore(house.store).purge(NOON + timedelta(days=1)) == 0
+
+
+class Slow(TokenStore):
+    """A store that takes its time with new tokens."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.done: Reply[None] = Reply()
+
+    def add(self, token: Token, *, instead_of: Iterable[Token], now: datetime) -> Reply[None]:
+        return self.done
+
+
+async def test_nobody_waits_at_the_door_while_tokens_are_written_down(house: House) -> None:
+    bearer = await house.mint()
+    store = Slow(house.store)
+    house.system.spawn(
+        Tokens, "slow", store=store, secret=SECRET, now=house.time.now, seconds=house.time.seconds
+    )
+    mints = [house.system.ask("slow", MintToken(caller=LOCAL)) for _ in range(120)]
+    async with asyncio.timeout(5):
+        assert await house.system.ask("slow", Authenticate(bearer=bearer))
+    assert not any(mint.done() for mint in mints)
+    store.done.set(None)
+    assert len({minted.token for minted in await asyncio.gather(*mints)}) == 120
+
+
+def test_no_bearer_shows_in_a_log_or_a_dead_letter() -> None:
+    assert "clawft_x" not in repr(Authenticate(bearer="clawft_x", peer="::1"))
 
 
 class Full(TokenStore):
