@@ -26,7 +26,7 @@ def beside(actor: Actor, work: Coroutine[Any, Any, R]) -> Beside[R]:
     loop = asyncio.get_running_loop()
 
     def give_up(settled: Reply[R]) -> None:
-        if settled.abandoned():
+        if settled.cancelled():
             loop.call_soon_threadsafe(task.cancel)
 
     reply.add_done_callback(give_up)

@@ -117,7 +117,7 @@ class Pipeline:
             self._kind = kind_of(self._content)
             self.progress.complexity = complexity(self._content)
         ending = await self._answered()
-        self.progress.close(ending.end)
+        self.progress.chunks.flush()
         with self._stage("scorer"):
             worth = self._score(ending.end)
         await self._learn(worth)

@@ -193,7 +193,7 @@ class Session(Actor):
         return ended.message
 
     async def _keep(self, turn: OpenTurn, ended: EndedTurn) -> bool:
-        """Try until it is kept: a turn that is over must not look as if it ran. Whoever asked is told at once.
+        """Try until it is kept: a turn that is over must not look as if it ran. The asker is told at once.
 
         False: the session is gone.
         """

@@ -41,22 +41,29 @@ log = logging.getLogger(__name__)
 
 LONGEST_KEY = 200
 
-CLOSING_PATIENCE = 5.0
+CLOSING_PATIENCE = 3.0
 """Seconds the turns have to end when the host shuts down."""
 
 
 def spawn_sessions(
-    system: System, store: Store, models: Models, *, now: Clock = utc_now, time_limit: float = TIME_LIMIT
+    system: System,
+    store: Store,
+    models: Models,
+    *,
+    now: Clock = utc_now,
+    time_limit: float = TIME_LIMIT,
+    idle: float = 300.0,
 ) -> Ref:
-    """Start ``sessions`` and what it finds its sessions with. ``time_limit``: seconds one turn may take.
+    """Start ``sessions`` and what it finds its sessions with.
 
+    ``time_limit``: seconds one turn may take. ``idle``: seconds after which a session without a turn sleeps.
     The directory is made here and not by the actor, so that sessions outlive a restart of it.
     """
     parts = Parts(
         SessionStore(store), TurnStore(store), OutcomeStore(store), models, now=now, time_limit=time_limit
     )
     directory: Directory = system.virtual(
-        Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire)
+        Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire), idle=idle
     )
     return system.spawn(Sessions, "sessions", parts=parts, directory=directory)
 

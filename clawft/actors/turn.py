@@ -63,7 +63,7 @@ class OpenTurn:
 
     def cancelled(self) -> Ending:
         """Its end, after its task was cancelled: by ``cancel``, by whoever asked, or with the whole actor."""
-        why = self._why or ("client_gone" if self.reply.abandoned() else "host_stopped")
+        why = self._why or ("client_gone" if self.reply.cancelled() else "host_stopped")
         error = Conflict if why == "agent_stopped" else Cancelled
         return Ending(why, error(_WORDS[why]))
 

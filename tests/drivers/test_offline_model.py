@@ -138,6 +138,15 @@ async def test_a_result_in_json_is_made_readable() -> None:
     assert '"key": "gate"' in await told("recall gates", '[{"key":"gate","value":"blue"}]')
 
 
+async def test_a_question_memory_does_not_answer_is_owned_up_to() -> None:
+    answer = await told("What is the capital of France?", "nothing is remembered about the capital")
+    assert "nothing is remembered about the capital" in answer
+    assert "not a language model" in answer
+    assert "language model" not in (await told("recall gates", "nothing is remembered about gates")).replace(
+        NOTE, ""
+    )
+
+
 async def test_a_long_result_is_summed_up_and_its_length_told() -> None:
     text = "The pump is broken and the pump leaks. " * 200
     answer = await told("read log.txt", text)

@@ -45,7 +45,7 @@ def decide(request: ModelRequest) -> Say | Call:
     asked = next((message.content for message in reversed(request.messages) if message.role == "user"), "")
     results = tuple(_last_results(request.messages))
     if results:
-        return Say(_told(asked.strip(), results))
+        return Say(_told(asked.strip(), results, tools))
     return answer(asked.strip(), tools)
 
 
@@ -213,14 +213,20 @@ def _introduction(tools: Tools) -> str:
     )
 
 
-def _told(asked: str, results: tuple[str, ...]) -> str:
+_NOTHING = "nothing is remembered"
+"""How ``memory_read`` begins when it found nothing."""
+
+
+def _told(asked: str, results: tuple[str, ...], tools: Tools) -> str:
     """What the tools gave, as they gave it; what is long, or was to be summed up, by its main sentences."""
-    return "\n\n".join(_result(asked, text) for text in results)
+    return "\n\n".join(_result(asked, text, tools) for text in results)
 
 
-def _result(asked: str, text: str) -> str:
+def _result(asked: str, text: str, tools: Tools) -> str:
     if not text.strip():
         return "The tool had nothing to say."
+    if text.startswith(_NOTHING) and not re.match(_RECALL, asked, re.IGNORECASE | re.DOTALL):
+        return f"I looked in memory, and {text}. {_introduction(tools)}"
     if re.match(r"(?:summari[sz]e|sum up|tl;?dr)\b", asked, re.IGNORECASE):
         return summarise(text)
     if len(text) <= LONG:
