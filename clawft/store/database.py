@@ -26,8 +26,8 @@ WRITER: dict[str, Any] = COMMON | {
     "journal_mode": "wal",
     "synchronous": "full",
     "cache_size": -16_384,
-    # 32 MB of log. A checkpoint holds up the commit that makes it, 40 to 90 ms under full load; at half this
-    # size more than one answer in a hundred had to wait for one. Mostly the writer makes them when it is idle.
+    # 32 MB of log. Mostly the writer checkpoints when it is idle; under full load the commit that has to do
+    # it takes 40 to 90 ms, and at half this size more than one answer in a hundred waited for that.
     "wal_autocheckpoint": 8_000,
     "journal_size_limit": 64 * 1024 * 1024,
 }

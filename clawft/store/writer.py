@@ -48,9 +48,10 @@ class Writer(Actor):
         self._quiet = True
 
     def on_start(self) -> None:
+        # It may be a restart, on the thread of a predecessor. The first group opens the connection, so that a
+        # database that cannot be opened now is that group's trouble, and not a store that does not start.
+        self._disconnect()
         self._condition.closed.clear()
-        self._disconnect()  # begun anew, it is on the thread of its predecessor
-        self._connected()
         self._condition.measure(self._path)
         self.every(self.tidy_every, Tidy())
 

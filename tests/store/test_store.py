@@ -3,8 +3,10 @@
 import gc
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from clawft.runtime import MailboxFull, Reply, System
 from clawft.store import Store
 from clawft.store.database import FILE_NAME, connection, database
 from clawft.store.tables import EventRow, SettingRow
+from clawft.store.writer import Tidy
 from tests.store.conftest import NOW
 
 WAIT = 10.0
@@ -228,6 +231,48 @@ def test_closing_keeps_what_was_accepted_and_empties_the_log(system: System, tmp
     assert len(keys(reopened)) == 100
     reopened.close()
     again.stop(10)
+
+
+def test_a_store_whose_system_has_stopped_closes_at_once(tmp_path: Path) -> None:
+    system = System("stopped")
+    store = Store.open(system, tmp_path / "data")
+    store.write(put("a")).get(timeout=WAIT)
+    assert system.stop(10) == ()
+    began = time.monotonic()
+    store.close()
+    assert time.monotonic() - began < 5
+    assert not (tmp_path / "data" / f"{FILE_NAME}-wal").exists()
+
+
+def test_a_restarted_writer_goes_on(store: Store, system: System) -> None:
+    store.write(put("before")).get(timeout=WAIT)
+    system.restart("store")
+    store.write(put("after")).get(timeout=WAIT)
+    assert keys(store) == ["after", "before"]
+
+
+def test_the_log_is_brought_into_the_file_when_nothing_is_written(store: Store, system: System) -> None:
+    store.write(put("a")).get(timeout=WAIT)
+    assert without_the_log(store) == []
+    for _ in range(2):  # the first finds that something has just been written
+        system.tell("store", Tidy())
+    store.write(lambda: None).get(timeout=WAIT)
+    assert without_the_log(store) == [("a",)]
+
+
+def without_the_log(store: Store) -> list[tuple[str]]:
+    address = f"file:{store.folder / FILE_NAME}?immutable=1"
+    with closing(sqlite3.connect(address, uri=True)) as raw:
+        return raw.execute("SELECT key FROM settings").fetchall()
+
+
+def test_every_commit_reaches_the_disk_and_no_reader_may_write(store: Store) -> None:
+    def pragma(name: str) -> Any:
+        return connection().execute(f"PRAGMA {name}").fetchone()[0]
+
+    writing = [store.write(partial(pragma, name)) for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert [reply.get(timeout=WAIT) for reply in writing] == ["wal", 2, 1]
+    assert store.read(partial(pragma, "query_only")).get(timeout=WAIT) == 1
 
 
 def test_size_is_known_from_the_start_and_health_is_good(store: Store) -> None:
