@@ -164,11 +164,14 @@ async def test_a_change_that_could_not_be_kept_did_not_happen(system: System) ->
 
 async def test_an_asker_that_gives_up_leaves_memory_and_store_agreed(tmp_path: Path) -> None:
     async with host(tmp_path / "data") as system:
+        assert await ids(system) == []  # it has started
         for number in range(20):
             reply = system.ask("canvas", Draw(parse(render(f"e{number}"))))
-            await asyncio.sleep(0)
+            for _ in range(number):  # from before the handler's first step to while the store commits
+                await asyncio.sleep(0)
             reply.cancel()
         drawn = await ids(system)
+        assert drawn
         assert drawn == [each.command.id for each in published(system)]
     async with host(tmp_path / "data") as system:
         assert await ids(system) == drawn

@@ -70,13 +70,14 @@ def test_a_path_that_leads_out_is_refused(workspace: Workspace, outside: Path, p
     assert (outside / "secret.txt").read_bytes() == SECRET
 
 
-@pytest.mark.parametrize("path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd"])
+@pytest.mark.parametrize("path", ["../outside/secret.txt", "a/../../outside/secret.txt", "/etc/passwd"])
 def test_the_opener_itself_refuses_a_path_that_leads_out(
     root: Path, open_beneath: Opener, path: str, outside: Path
 ) -> None:
+    (root / "a").mkdir()
     folder = os.open(root, os.O_RDONLY)
     try:
-        with pytest.raises(OSError, match=r"."):
+        with pytest.raises(OSError, match=r"(?i)cross-device|too many"):
             open_beneath(folder, path, os.O_RDONLY, 0)
     finally:
         os.close(folder)
