@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Build and sign a skills registry from plain folders.
 
     scripts/make_registry.py                          the one that comes with the package

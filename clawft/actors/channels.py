@@ -1,5 +1,7 @@
 """The one who keeps count of the channels and tells whether they are there."""
 
+import logging
+
 import msgspec
 
 from clawft.domain.channels import ChannelStatus
@@ -9,12 +11,15 @@ from clawft.messages.events import Publish
 from clawft.runtime import Actor, Tell, on
 from clawft.store.channels import ChannelStore
 
+log = logging.getLogger(__name__)
+
 BUILT_IN = ("voice", "web")
 
 
 class Kept(Tell, frozen=True):
-    """The store has taken what it was given, or not; ``error`` is why."""
+    """The store has taken the counts of these channels, or not; ``error`` is why."""
 
+    names: frozenset[str]
     error: BaseException | None = None
 
 
@@ -52,14 +57,19 @@ class Channels(Actor):
 
     @on(ChannelReport)
     def report(self, note: ChannelReport) -> None:
+        if note.status == "error":
+            log.warning("the channel %s is in trouble: %s", note.name, note.detail)
         channel = self._channel(note.name)
         if channel.status != note.status or note.name not in self._channels:
             self._put(msgspec.structs.replace(channel, status=note.status))
 
     @on(Kept)
-    def kept(self, _: Kept) -> None:
+    def kept(self, note: Kept) -> None:
         self._saving = False
-        if self._unsaved:
+        if note.error is not None:
+            log.warning("the counts of channels are kept with the next message only: %s", note.error)
+            self._unsaved |= note.names
+        elif self._unsaved:
             self._save()
 
     def _channel(self, name: str) -> ChannelStatus:
@@ -71,8 +81,8 @@ class Channels(Actor):
 
     def _save(self) -> None:
         """One write at a time, of the latest counts, so that a busy channel does not flood the store."""
-        changed = tuple(self._channels[name] for name in sorted(self._unsaved))
-        self._unsaved.clear()
-        if changed:
+        names, self._unsaved = frozenset(self._unsaved), set()
+        if names:
             self._saving = True
-            self.pipe(self._store.keep(changed), lambda _: Kept(), Kept)
+            reply = self._store.keep(tuple(self._channels[name] for name in sorted(names)))
+            self.pipe(reply, lambda _: Kept(names), lambda error: Kept(names, error))

@@ -40,6 +40,7 @@ class Cron(Actor):
         self._now = now
         self._tick = tick
         self._scheduler = schedule.Scheduler()
+        self._jobs: dict[str, Ref] = {}
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for run in await self._store.interrupt_open(self._now()):
@@ -57,7 +58,7 @@ class Cron(Actor):
 
     @on(Tick)
     def tick(self, note: Tick) -> None:
-        for job in self.children.values():
+        for job in self._jobs.values():
             if job.is_alive():
                 self.tell(job, note)
 
@@ -113,13 +114,13 @@ class Cron(Actor):
         job = self._job(id)
         await self._store.delete(id)
         job.halt(f"the job {id} was deleted")
-        del self.children[id]
+        del self._jobs[id]
         return Success()
 
     def _start_job(self, id: str) -> None:
-        self.spawn(Job, id, store=self._store, now=self._now)
+        self._jobs[id] = self.spawn(Job, id, store=self._store, now=self._now)
 
     def _job(self, id: str) -> Ref:
-        if id not in self.children:
+        if id not in self._jobs:
             raise NotFound(f"no job has the id {id}")
-        return self.children[id]
+        return self._jobs[id]

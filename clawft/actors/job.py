@@ -16,12 +16,14 @@ from clawft.errors import Busy, ClawftError, Conflict, StorageFull
 from clawft.messages.cron import RunJob, Tick, UpdateJob
 from clawft.messages.events import Publish
 from clawft.messages.sessions import OpenSession, SendMessage
-from clawft.runtime import Actor, on
+from clawft.runtime import Actor, MailboxFull, on
 from clawft.store.columns import column
 from clawft.store.cron import CronStore
 
 log = logging.getLogger(__name__)
 
+NOT_NOW = (StorageFull, Busy, MailboxFull)
+"""What the store says when it cannot take anything at the moment."""
 PATIENCE = 5.0
 """Seconds between two tries to record how a run ended, while the storage takes nothing."""
 
@@ -49,7 +51,7 @@ class Job(Actor):
             return
         try:
             await whole(self._fire(due, note.now))
-        except (StorageFull, Busy) as error:
+        except NOT_NOW as error:
             log.error(
                 "the job %s is due and cannot be claimed, next try at the next tick: %s", self.name, error
             )
@@ -109,14 +111,12 @@ class Job(Actor):
         self._run = self.background(self._perform(slot))
 
     async def _perform(self, slot: datetime) -> None:
-        state: RunState = "failed"
-        detail = "the host stopped while it ran"
         try:
             state, detail = await self._outcome()
         except asyncio.CancelledError:
-            # Stopped with the host or deleted. Nobody is left to wait for the store; what it does not get to
+            # With the host, or with the job. Nobody is left to wait for the store; what it does not get to
             # write is settled at the next start.
-            self._store.finish(self.name, slot, "interrupted", self._now(), detail)
+            self._store.finish(self.name, slot, "interrupted", self._now(), "it was stopped")
             raise
         await self._record(slot, state, detail)
         self._publish(state, slot, detail)
@@ -145,7 +145,7 @@ class Job(Actor):
         while True:
             try:
                 return await self._store.finish(self.name, slot, state, self._now(), detail)
-            except (StorageFull, Busy) as error:
+            except NOT_NOW as error:
                 log.error("the end of a run of the job %s is not recorded yet: %s", self.name, error)
                 await asyncio.sleep(PATIENCE)
 

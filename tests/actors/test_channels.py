@@ -9,9 +9,10 @@ from clawft.actors.channels import Channels
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.events import ChannelChanged
 from clawft.domain.values import UNSET
+from clawft.errors import StorageFull
 from clawft.messages.channels import ChannelReport, ChannelUsed, ListChannels
 from clawft.messages.events import Publish
-from clawft.runtime import System
+from clawft.runtime import Reply, System
 from clawft.store import Store
 from clawft.store.channels import ChannelStore
 from tests.actors.moments import NOW, until
@@ -19,12 +20,12 @@ from tests.actors.recorder import Recorder
 
 
 class Host:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: type[ChannelStore] = ChannelStore) -> None:
         self.published: list[Publish] = []
         self.system = System("test")
         self.system.attach()
         self.kept = Store.open(self.system, folder)
-        self.store = ChannelStore(self.kept)
+        self.store = store(self.kept)
         self.system.spawn(Recorder, "events", self.published)
         self.system.spawn(Channels, "channels", store=self.store)
 
@@ -88,3 +89,24 @@ async def test_counts_survive_a_restart_and_the_status_is_found_out_anew(tmp_pat
     assert (await again.rows())["web"] == ChannelStatus("web", "web", "disconnected", 100, NOW)
     assert (await again.rows())["voice"].last_activity is UNSET
     await again.stop()
+
+
+class FullDisk(ChannelStore):
+    full = True
+
+    def keep(self, channels: tuple[ChannelStatus, ...]) -> Reply[None]:
+        return Reply.failed(StorageFull("no room")) if self.full else super().keep(channels)
+
+
+async def test_counts_that_could_not_be_kept_are_kept_with_the_next_message(tmp_path: Path) -> None:
+    host = Host(tmp_path / "data", FullDisk)
+    host.system.tell("channels", ChannelUsed("web", NOW))
+    host.system.tell("channels", ChannelUsed("voice", NOW))
+    assert (await host.rows())["web"].message_count == 1
+    FullDisk.full = False
+    host.system.tell("channels", ChannelUsed("voice", NOW))
+    await host.rows()
+    while len(await host.store.all()) < 2:
+        pass
+    assert {row.name: row.message_count for row in await host.store.all()} == {"voice": 2, "web": 1}
+    await host.stop()

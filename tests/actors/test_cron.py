@@ -395,6 +395,16 @@ async def test_a_job_whose_actor_is_restarted_goes_on_with_its_edits(host: Host)
     assert await host.ledger() == [(TEN + timedelta(minutes=30), "done")]
 
 
+async def test_cron_itself_can_be_restarted_and_all_jobs_are_there_once(host: Host) -> None:
+    await host.create(payload="Hi")
+    host.system.restart("cron")
+    await until(lambda: host.system.inspect("cron").restarts == 1)
+    await host.tick(seconds=31)
+    await host.settled()
+    assert await host.ledger() == [(TEN, "done")]
+    assert len(host.sessions.sent) == 1
+
+
 async def test_the_tick_needs_nobody_to_tell_it(host: Host) -> None:
     await host.create(payload="Hi")
     host.cron.halt()

@@ -58,7 +58,10 @@ async def test_a_microphone_with_a_sound_in_front_of_it_says_how_loud_it_is(
         await SoundCard().test_speaker()
     heard = await listening
     assert heard.success, heard.error
-    assert heard.level == pytest.approx(TONE_PEAK, abs=0.02)
+    assert heard.level == pytest.approx(
+        TONE_PEAK,
+        abs=0.05,  # two sound servers' resamplers overshoot a little
+    )
 
 
 async def test_a_silent_microphone_is_no_success(virtual_card: VirtualCard | None) -> None:

@@ -1,8 +1,10 @@
 """Skills on disk: archives that lie, registries nobody signed, and folders that survive a crash."""
 
+import contextlib
 import hashlib
 import io
 import os
+import random
 import stat
 import struct
 import zipfile
@@ -323,6 +325,23 @@ def test_a_registry_with_something_missing_says_what(missing: str, own: Registry
     assert str(own.folder) not in str(refused.value)
 
 
-def test_a_registry_on_the_web_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Conflict, match="folder"):
-        Registry.at("https://skills.example", BUNDLED)
+@pytest.mark.parametrize("address", ["https://skills.example", "relative/folder", "~/skills", "/a\0b"])
+def test_an_address_that_is_no_whole_path_is_refused_with_what_to_do(address: str) -> None:
+    with pytest.raises(Conflict, match="whole path"):
+        Registry.at(address, BUNDLED)
+
+
+def test_no_archive_however_mangled_does_more_than_be_refused(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    whole = packed({"SKILL.md": SKILL, "notes/more.md": b"more" * 50})
+    for number in range(500):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 6)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        folder = tmp_path / "out" / str(number)
+        folder.mkdir(parents=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(Invalid):
+            unpack(bytes(data), descriptor)
+        os.close(descriptor)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

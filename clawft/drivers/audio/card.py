@@ -12,7 +12,7 @@ from clawft.domain.values import UNSET
 from clawft.domain.voice import Availability, MicTest, SpeakerTest
 from clawft.drivers.audio.probe import BROKEN_HINT
 
-LIMIT = 2.8
+LIMIT = 2.5
 """Seconds a look at the card may take. The contract allows three for the whole request."""
 PROBE = (sys.executable, "-P", "-m", "clawft.drivers.audio.probe")
 """``-P``: a ``json.py`` in the folder the host was started from is not what is imported."""
@@ -46,6 +46,12 @@ class SoundCard:
         return SpeakerTest(success=not found.error, error=found.error or UNSET)
 
     async def _look(self, verb: str) -> Finding:
+        try:
+            return await self._run(verb)
+        except OSError as error:
+            return Finding(f"the process that looks at the sound card cannot be started: {error.strerror}")
+
+    async def _run(self, verb: str) -> Finding:
         child = await asyncio.create_subprocess_exec(
             *PROBE,
             verb,

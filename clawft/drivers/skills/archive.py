@@ -20,6 +20,7 @@ MAX_ENTRIES = 500
 MAX_RATIO = 100
 MAX_DEPTH = 8
 MAX_NAME = 200
+"""Bytes of a whole path."""
 CHUNK = 64 * 1024
 LOCAL_HEADER = 30
 """Bytes of a local file header before its name."""
@@ -68,7 +69,7 @@ def _check_name(entry: zipfile.ZipInfo) -> None:
         name.isprintable()
         and unicodedata.is_normalized("NFC", name)
         and not set(name) & set('\\:*?"<>|')
-        and len(name) <= MAX_NAME
+        and len(name.encode()) <= MAX_NAME
         and len(parts) <= MAX_DEPTH
         and all(part.strip(" ") == part and part.rstrip(".") for part in parts)
     )
@@ -125,7 +126,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: int, room: 
             file.flush()
             os.fsync(file.fileno())
         os.fsync(parent)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         raise Invalid(f"the archive is damaged at {entry.filename!r}") from error
     finally:
         os.close(parent)

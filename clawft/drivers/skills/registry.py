@@ -46,13 +46,13 @@ class Registry:
         bundled = (_read_key(BUNDLED / PUBLIC_KEY),)
         if not address:
             return cls(BUNDLED, bundled)
-        if "://" in address:
+        if not address.startswith("/") or "\0" in address:
             raise Conflict(
                 f"skills.registry is {address!r}, but skills are installed from folders only: "
-                "copy the registry into a folder and name that folder"
+                "copy the registry into a folder of this machine and give its whole path"
             )
         own = tuple(_read_key(path) for path in sorted(keys_folder.glob("*.pub")))
-        return cls(Path(address).expanduser(), bundled + own)
+        return cls(Path(address), bundled + own)
 
     def index(self) -> RegistryIndex:
         """What it offers, after its signature was verified."""
