@@ -17,7 +17,7 @@ from clawft.domain.topics import Draft
 from clawft.errors import Invalid
 from clawft.messages.canvas import GetCanvas
 from clawft.messages.events import Publish, Subscription, Unsubscribe
-from clawft.runtime import Actor, Reply, on
+from clawft.runtime import Actor, Reply, Tell, on
 from clawft.store.events import EventStore
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,14 @@ class _Parcel(msgspec.Struct):
     frames: Sequence[Frame]
     kept: Reply[None]
     passed_on: Reply[None]
+
+
+class _Drawn(Tell, frozen=True):
+    """The canvas, as somebody who subscribed to it is to see it first."""
+
+    ask: Subscription
+    elements: tuple[CanvasElement, ...]
+    answer: Reply[tuple[Frame, ...]]
 
 
 class Events(Actor):
@@ -77,8 +85,7 @@ class Events(Actor):
         """The answer's frames come before any that the listener is given."""
         topic = topics.check(ask.topic)
         if topic == topics.CANVAS or (topic == topics.CANVAS_UPDATE and ask.since is None):
-            self._audience.add(topic, ask.listener)
-            return self._or_forget(ask, self._drawn(topic))
+            return self._see_canvas(ask)
         if ask.since is None:
             self._audience.add(topic, ask.listener)
             return Reply.of(())
@@ -123,7 +130,11 @@ class Events(Actor):
     def _send(self, drafts: Sequence[Draft]) -> Reply[None]:
         at = self._now()
         frames = [self._frame(draft, at) for draft in drafts if self._is_wanted(draft.topic)]
-        parcel = _Parcel(frames, self._keep(frames, at), Reply())
+        return self._post(frames, self._keep(frames, at))
+
+    def _post(self, frames: Sequence[Frame], kept: Reply[None]) -> Reply[None]:
+        """Pass these on after everything before them; the answer comes when that is done."""
+        parcel = _Parcel(frames, kept, Reply())
         self._parcels.append(parcel)
         parcel.kept.add_done_callback(lambda _: self.system.port.call(Events._deliver, self))
         return parcel.passed_on
@@ -186,16 +197,29 @@ class Events(Actor):
         found = self._store.since(topic, since)
         return self._or_forget(ask, _then(found, lambda kept: topics.replay(topic, since, last, kept)))
 
-    def _drawn(self, topic: str) -> Reply[tuple[Frame, ...]]:
-        """The commands that draw the canvas as it is."""
-        at = self._now()
+    def _see_canvas(self, ask: Subscription) -> Reply[tuple[Frame, ...]]:
+        answer: Reply[tuple[Frame, ...]] = Reply()
 
-        def frames(elements: tuple[CanvasElement, ...]) -> tuple[Frame, ...]:
-            commands = [CanvasCommand("reset"), *(_render(at, each) for at, each in enumerate(elements))]
-            drafts = (draft for command in commands for draft in topics.canvas_drafts(command, topic))
-            return tuple(topics.encode(draft, at) for draft in drafts)
+        def when_seen(reply: Reply[tuple[CanvasElement, ...]]) -> None:
+            try:
+                self.tell(self.ref, _Drawn(ask, reply.result(), answer))
+            except BaseException as error:
+                answer.settle(None, error)
 
-        return _then(self.ask("canvas", GetCanvas()), frames)
+        self.ask("canvas", GetCanvas()).add_done_callback(when_seen)
+        return answer
+
+    @on(_Drawn)
+    def show_canvas(self, note: _Drawn) -> None:
+        """What changed before the canvas answered has come before this note: the listener begins after it, so
+        that it neither misses a change nor is told of one that it sees already."""
+        place = self._post((), Reply.of(None))
+
+        def begin(_: Reply[None]) -> None:
+            self._audience.add(note.ask.topic, note.ask.listener)
+            note.answer.settle(_as_drawn(note.elements, note.ask.topic, self._now()), None)
+
+        place.add_done_callback(begin)
 
     def _or_forget(self, ask: Subscription, reply: Reply[tuple[Frame, ...]]) -> Reply[tuple[Frame, ...]]:
         """When the answer fails, nothing was subscribed."""
@@ -210,8 +234,13 @@ class Events(Actor):
         return reply
 
 
-def _render(position: int, element: CanvasElement) -> CanvasCommand:
-    return CanvasCommand("render", id=element.id, element=element.element, position=position)
+def _as_drawn(elements: Sequence[CanvasElement], topic: str, at: datetime) -> tuple[Frame, ...]:
+    """The commands that draw a canvas."""
+    commands = [CanvasCommand("reset")]
+    for place, each in enumerate(elements):
+        commands.append(CanvasCommand("render", id=each.id, element=each.element, position=place))
+    drafts = (draft for command in commands for draft in topics.canvas_drafts(command, topic))
+    return tuple(topics.encode(draft, at) for draft in drafts)
 
 
 def _then(source: Reply[A], convert: Callable[[A], B]) -> Reply[B]:

@@ -51,6 +51,8 @@ class Guarded(RequestHandler):
 
     def initialize(self, **given: Any) -> None:
         self.site = given["site"]
+        self.site.begin()
+        self._is_counted = True
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -167,3 +169,13 @@ class Guarded(RequestHandler):
 
     def on_finish(self) -> None:
         self.site.requests[self.request.method or "", self.get_status()] += 1
+        self._is_over()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self.site.end()

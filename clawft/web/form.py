@@ -44,6 +44,11 @@ class Form:
         }
 
     @property
+    def template(self) -> str:
+        """The path as OpenAPI writes it."""
+        return re.sub(r"[:*](\w+)", r"{\1}", self.route.path)
+
+    @property
     def query_fields(self) -> tuple[msgspec.structs.FieldInfo, ...]:
         """The fields that the query fills."""
         return () if self.route.method not in ("GET", "DELETE") else self._free

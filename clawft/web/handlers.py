@@ -86,7 +86,7 @@ class Endpoint(Guarded):
         message = self.form.read(self.path, self.request.query_arguments, self.body(), self.caller)
         self.reply = reply = self.site.system.ask(self.route.actor, message)
         if reply.done():
-            self.send(reply.result())
+            self._succeed(reply.result())
             return None
         return self._wait(reply)
 
@@ -106,6 +106,11 @@ class Endpoint(Guarded):
         # Leaving this block by time-out or cancellation cancels the reply, and with it the work.
         async with asyncio.timeout(self.route.patience):
             value = await reply
+        self._succeed(value)
+
+    def _succeed(self, value: Any) -> None:
+        if self.route.is_talk:
+            self.site.count_messages(2)
         self.send(value)
 
     def on_connection_close(self) -> None:

@@ -1,7 +1,6 @@
 """OpenAPI 3.1, made from the routes and from the types that decode and encode."""
 
 import inspect
-import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -33,10 +32,10 @@ def document(forms: Iterable[Form], version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for form in forms:
         route = form.route
-        paths.setdefault(_template(route.path), {})[route.method.lower()] = _operation(form, schemas)
+        paths.setdefault(form.template, {})[route.method.lower()] = _operation(form, schemas)
     _add_documents(paths)
     problem = schemas.of(Problem)
-    return {
+    whole = {
         "openapi": "3.1.0",
         "info": {"title": "clawft", "version": version, "description": "A self-hosted agent host."},
         "paths": paths,
@@ -46,6 +45,9 @@ def document(forms: Iterable[Form], version: str) -> dict[str, Any]:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
+    # As it is read, not as it is made: the defaults of our types are tuples and the like.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(whole))
+    return plain
 
 
 class Schemas:
@@ -182,7 +184,3 @@ def _summary(kind: type) -> str:
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
-
-
-def _template(path: str) -> str:
-    return re.sub(r"[:*](\w+)", r"{\1}", path)

@@ -48,6 +48,8 @@ class Route(msgspec.Struct, frozen=True):
     """Members of the body that may be sent back as they were answered and change nothing."""
     patience: float = 10.0
     """Seconds to wait for the answer."""
+    is_talk: bool = False
+    """Question and answer count as messages of the channel ``web``."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,7 +77,15 @@ ROUTES = (
     Route("GET", "/api/sessions/:key", "sessions", sessions.GetSession, "read"),
     Route("DELETE", "/api/sessions/:key", "sessions", sessions.DeleteSession, "chat"),
     Route("GET", "/api/sessions/:key/export", "sessions", sessions.ExportSession, "read"),
-    Route("POST", "/api/sessions/:key/messages", "sessions", sessions.SendMessage, "chat", patience=_TURN),
+    Route(
+        "POST",
+        "/api/sessions/:key/messages",
+        "sessions",
+        sessions.SendMessage,
+        "chat",
+        patience=_TURN,
+        is_talk=True,
+    ),
     Route("POST", "/api/sessions/:key/stop", "sessions", sessions.StopSession, "chat"),
     Route("GET", "/api/sessions/:key/turns", "sessions", sessions.ListTurns, "read"),
     Route("GET", "/api/tools", "tools", tools.ListTools, "read"),

@@ -107,6 +107,7 @@ class Server:
         self._http = _Listener(self._router(forms), self._limits)
         self._http.add_sockets(sockets)
         self._system.on_event.append(self._on_actor_event)
+        self.site.report_channel("connected")
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.create_task(self._keep_time())
 
@@ -119,20 +120,22 @@ class Server:
         self.site.is_stopping = True
 
     async def stop(self, grace: float = 2.0) -> None:
-        """Stop listening, close every socket with 1001, end what is still open after ``grace`` seconds."""
+        """Stop listening, close every socket with 1001, give requests under way ``grace`` seconds."""
         self.refuse_new_work()
         if self._http is None:
             return
         self._system.on_event.remove(self._on_actor_event)
         self._http.stop()
+        self.site.report_channel("disconnected")
         self.site.sockets.cut_all(GOING_AWAY, "the host is stopping")
         if self._clock is not None:
             self._clock.cancel()
         try:
             async with asyncio.timeout(grace):
-                await self._http.close_all_connections()
+                await self.site.quiet()
         except TimeoutError:
-            log.warning("connections were still open after %.1f s", grace)
+            log.warning("%d requests were not answered within %.1f s", self.site.under_way, grace)
+        await self._http.close_all_connections()
         self.site.peers.close()
         self._http = None
 

@@ -11,8 +11,15 @@ import pytest
 
 from clawft.actors.audience import Audience
 from clawft.actors.events import Events
-from clawft.domain.canvas import CanvasElement
-from clawft.domain.events import AgentStatusChanged, ChunkAdded, Frame, MessageAdded, StreamDone
+from clawft.domain.canvas import CanvasCommand, CanvasElement
+from clawft.domain.events import (
+    AgentStatusChanged,
+    CanvasChanged,
+    ChunkAdded,
+    Frame,
+    MessageAdded,
+    StreamDone,
+)
 from clawft.domain.sessions import ChatMessage
 from clawft.errors import Invalid, StorageFull
 from clawft.messages.canvas import GetCanvas
@@ -204,6 +211,25 @@ async def test_the_canvas_is_shown_as_it_is(place: Place) -> None:
     assert json.loads(render.body)["id"] == "a"
     shown = [json.loads(frame.body)["data"]["command"] for frame in await place.subscribe("canvas:update")]
     assert shown == ["reset", "render"]
+
+
+async def test_a_change_of_the_canvas_is_seen_or_heard_but_not_both(place: Place) -> None:
+    slow = Slow(place.store)
+    place.system.spawn(Canvas, "canvas")
+    place.begin(slow)
+    change = CanvasChanged(CanvasCommand("render", id="a", element={"type": "text"}))
+    place.system.tell("events", Publish(change))
+    seen = place.system.ask("events", Subscription("canvas", place.heard.append))
+    while not slow.commits:
+        await asyncio.sleep(0)
+    assert not seen.done()
+    slow.commits[0].settle(None, None)
+    assert len(await seen) == 2
+    assert place.heard == []
+    told = place.system.ask("events", Publish(change))
+    slow.commits[1].settle(None, None)
+    await told
+    assert len(place.heard) == 1
 
 
 async def test_a_canvas_that_does_not_answer_holds_nobody_up(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""A small house to test the web in: the real runtime, store, tokens, events and canvas, and a plain sessions actor."""
+"""A small house to test the web in: all real, but for a plain sessions actor."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ IN_HOUSE = tuple(
 
 
 class Sessions(Actor):
-    """Sessions in memory whose agent says back what it hears. ``wait`` keeps it waiting, ``fall`` makes it fail."""
+    """Sessions in memory. Their agent says back what it hears; at ``wait`` it waits, at ``fall`` it fails."""
 
     concurrency = 100
 
@@ -121,8 +121,9 @@ class Sessions(Actor):
 class House:
     """A server on a free port with everything behind it, and clients for it."""
 
-    def __init__(self, folder: Path, **server: Any) -> None:
+    def __init__(self, folder: Path, *, sessions: type[Sessions] = Sessions, **server: Any) -> None:
         self._folder = folder
+        self._sessions = sessions
         self._given = {"limits": Limits(), "routes": IN_HOUSE, **server}
         self.token = ""
         self.waiting = asyncio.Event()
@@ -136,11 +137,11 @@ class House:
         self.events = self.system.spawn(Events, "events", store=EventStore(self.store))
         self.system.spawn(Tokens, "tokens", store=TokenStore(self.store), secret=SECRET, listeners=ended)
         self.system.spawn(Canvas, "canvas", store=CanvasStore(self.store))
-        self.system.spawn(Sessions, "sessions", self.waiting, self.cancelled)
+        self.system.spawn(self._sessions, "sessions", self.waiting, self.cancelled)
         self.server = Server(self.system, port=0, **self._given)
         self.server.start()
         ended.append(self.server.token_ended)
-        self.token = await self.mint()
+        self.token = await self.mint(SECRET)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -152,8 +153,9 @@ class House:
     def port(self) -> int:
         return self.server.port
 
-    async def mint(self, **wishes: Any) -> str:
-        answer = await self.call("POST", "/api/auth/token", wishes or None, token=None)
+    async def mint(self, secret: str | None = None, **wishes: Any) -> str:
+        """A token made by this machine's operator, or by whoever holds the secret."""
+        answer = await self.call("POST", "/api/auth/token", wishes or None, token=secret)
         assert answer.code == 200, answer.body
         return str(json.loads(answer.body)["token"])
 

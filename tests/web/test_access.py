@@ -47,8 +47,8 @@ async def test_a_wrong_credential_never_falls_back_to_local_trust(house: House, 
 
 async def test_two_credentials_are_none(house: House) -> None:
     text = (
-        f"GET /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nAuthorization: Bearer {house.token}\r\n"
-        "Authorization: Bearer nobody\r\nConnection: close\r\n\r\n"
+        f"GET /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n"
+        f"Authorization: Bearer {house.token}\r\nAuthorization: Bearer nobody\r\nConnection: close\r\n\r\n"
     )
     assert (await house.raw(text.encode())).startswith(b"HTTP/1.1 401 ")
 
@@ -111,7 +111,8 @@ async def test_http_1_0_without_a_host_gets_nothing(house: House) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 async def test_another_user_of_this_machine_gets_no_token(house: House) -> None:
     code = (
-        "import encodings.idna, http.client, os, sys, urllib.request, urllib.error; os.setgid(65534); os.setuid(65534)\n"
+        "import encodings.idna, http.client, os, sys, urllib.request, urllib.error\n"
+        "os.setgid(65534); os.setuid(65534)\n"
         "try: urllib.request.urlopen(urllib.request.Request(sys.argv[1], method='POST'))\n"
         "except urllib.error.HTTPError as error: print(error.code, error.read().decode())"
     )
@@ -122,9 +123,7 @@ async def test_another_user_of_this_machine_gets_no_token(house: House) -> None:
 
 
 async def test_trust_switched_off_leaves_the_secret(tmp_path: Path) -> None:
-    house = House(tmp_path, local_trust=False)
-    house.mint = lambda: asyncio.sleep(0, "")  # type: ignore[method-assign]
-    async with house:
+    async with House(tmp_path, local_trust=False) as house:
         assert problem(await house.call("POST", "/api/auth/token", token=None))[0] == 403
         answer = await house.call("POST", "/api/auth/token", token=SECRET)
         assert answer.code == 200

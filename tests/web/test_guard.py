@@ -104,9 +104,19 @@ def test_an_address_typed_by_hand_is_let_in_but_mints_nothing() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-Real-IP", "Via", "CF-Connecting-IP", "True-Client-IP",
-     "X-Client-IP", "X-Envoy-External-Address", "Tailscale-User-Login"],
-)  # fmt: skip
+    [
+        "Forwarded",
+        "X-Forwarded-For",
+        "x-forwarded-host",
+        "X-Real-IP",
+        "Via",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "X-Client-IP",
+        "X-Envoy-External-Address",
+        "Tailscale-User-Login",
+    ],
+)
 def test_what_came_through_a_proxy_is_not_local(name: str) -> None:
     assert refusal(replace(LOCAL, names=("Host", name)), HOUSE) is None
     assert (

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from typing import Any
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from tornado.httpclient import HTTPResponse
 
-from tests.web.house import IN_HOUSE, House
+from tests.web.house import IN_HOUSE, House, Sessions
 
 
 def problem(answer: HTTPResponse) -> tuple[int, str, str]:
@@ -89,8 +89,9 @@ async def test_a_body_that_is_too_large_is_a_413_that_its_sender_gets_to_read(
     house: House, size: int
 ) -> None:
     head = (
-        f"POST /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nAuthorization: Bearer {house.token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+        f"POST /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n"
+        f"Authorization: Bearer {house.token}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {size}\r\nConnection: close\r\n\r\n"
     )
     body = b" " * (size if size < 8_000_000 else 1000)
     got = await house.raw(head.encode() + body)
@@ -100,8 +101,9 @@ async def test_a_body_that_is_too_large_is_a_413_that_its_sender_gets_to_read(
 
 async def test_a_chunked_body_is_measured_too(house: House) -> None:
     head = (
-        f"POST /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nAuthorization: Bearer {house.token}\r\n"
-        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        f"POST /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n"
+        f"Authorization: Bearer {house.token}\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
     got = await house.raw(head.encode() + chunk * 20 + b"0\r\n\r\n")
@@ -134,7 +136,7 @@ async def test_a_client_that_goes_away_cancels_the_work(house: House) -> None:
         await house.cancelled.wait()
 
 
-async def test_patience_runs_out_as_a_504_and_the_work_is_stopped(tmp_path: Any) -> None:
+async def test_patience_runs_out_as_a_504_and_the_work_is_stopped(tmp_path: Path) -> None:
     hasty = tuple(replace(route, patience=0.05) for route in IN_HOUSE)
     async with House(tmp_path, routes=hasty) as house:
         key = await house.session()
@@ -178,19 +180,23 @@ async def test_a_stopped_actor_is_a_503(house: House) -> None:
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_full_mailbox_is_a_429_that_says_when_to_come_back(house: House) -> None:
-    key = await house.session()
-    house.system.find("sessions").actor_inbox.limit = 1
-    house.system.find("sessions").actor_class.concurrency = 1
-    try:
+class Narrow(Sessions):
+    """One message at a time, and one that waits."""
+
+    mailbox_limit = 1
+    concurrency = 1
+
+
+async def test_a_full_mailbox_is_a_429_that_says_when_to_come_back(tmp_path: Path) -> None:
+    async with House(tmp_path, sessions=Narrow) as house:
+        key = await house.session()
         calls = [house.call("POST", f"/api/sessions/{key}/messages", {"content": "wait"}) for _ in range(4)]
         waiting = [asyncio.ensure_future(call) for call in calls]
-        done, pending = await asyncio.wait(waiting, timeout=2, return_when=asyncio.FIRST_COMPLETED)
-        assert problem(done.pop().result())[:2] == (429, "busy")
-        for task in pending:
-            task.cancel()
-    finally:
-        house.system.find("sessions").actor_class.concurrency = 100
+        done, _ = await asyncio.wait(waiting, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        answer = done.pop().result()
+        assert problem(answer)[:2] == (429, "busy")
+        assert int(answer.headers["Retry-After"]) >= 1
+        house.system.find("sessions").halt()
 
 
 async def test_a_stopping_host_refuses_what_changes_something_and_still_answers_questions(

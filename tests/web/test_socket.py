@@ -246,7 +246,7 @@ async def stalled(house: House, topic: str) -> Client:
 
 
 async def read_on(client: Client, until: str) -> list[Any]:
-    frames = []
+    frames: list[Any] = []
     while not frames or frames[-1]["type"] != until:
         frames.append(await client.next())
     return frames
