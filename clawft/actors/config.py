@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from clawft.actors.whole import whole
-from clawft.domain.config import ConfigData, ConfigSaved, check, keys_in, shown, waits_for_restart
+from clawft.domain.config import ConfigData, ConfigSaved, check, keys_in, shown
 from clawft.domain.keys import ProviderKey, at_home, environment_name, origin_for
 from clawft.drivers.config_file import ConfigFile
 from clawft.drivers.secrets import KeyFile
@@ -70,13 +70,12 @@ class Config(Actor):
         return await whole(self._replace(message.config))
 
     async def _replace(self, new: ConfigData) -> ConfigSaved:
-        old = self._config
         keys = self._keys | {key.provider: key for key in keys_in(new)}
         new = shown(new, lambda _provider, _base: False)
         await self._write(new, keys)
         self._config, self._keys, self._trouble = new, keys, ""
         self._tell_watchers()
-        return ConfigSaved(restart_needed=waits_for_restart(old, new))
+        return ConfigSaved()
 
     async def _write(self, config: ConfigData, keys: dict[str, ProviderKey]) -> None:
         if keys != self._keys and self._key_trouble:

@@ -122,14 +122,12 @@ class ConfigOnDisk(ConfigData, frozen=True):
 
 
 class ConfigSaved(Value, frozen=True):
-    """The answer to a PUT: ``restart_needed`` names the fields that wait for the next start."""
+    """The answer to a PUT: it is written, and in effect."""
 
     success: bool = True
-    restart_needed: tuple[str, ...] = ()
+    restart_needed: tuple[str, ...] | UnsetType = UNSET
+    """The members that wait for the next start. Left out where none does: all there are now are read live."""
 
-
-WAITS_FOR_RESTART = ("gateway.api_enabled",)
-"""Everything else is applied as soon as it is written. ``gateway.api_port`` is data, and needs nothing."""
 
 _SECRET_NAME = re.compile(r"(^|_|-)(token|secret|password|api[_-]?key)$", re.IGNORECASE)
 
@@ -167,15 +165,3 @@ def shown(config: ConfigData, has_key: Callable[[str, str], bool]) -> ConfigData
         for name, entry in config.providers.items()
     }
     return replace(config, providers=providers)
-
-
-def waits_for_restart(old: ConfigData, new: ConfigData) -> tuple[str, ...]:
-    """The members that differ and that only the next start will look at."""
-    return tuple(path for path in WAITS_FOR_RESTART if _member(old, path) != _member(new, path))
-
-
-def _member(config: ConfigData, path: str) -> object:
-    value: object = config
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from clawft.domain.config import ConfigData, check, keys_in, shown, waits_for_restart
+from clawft.domain.config import ConfigData, check, keys_in, shown
 from clawft.domain.keys import ProviderKey, at_home, environment_name, origin_for, refuse_placeholder
 from clawft.errors import Invalid
 
@@ -146,10 +146,3 @@ def test_a_provider_is_at_home_at_its_own_address_only() -> None:
 def test_the_environment_variable_of_a_provider_is_its_name_in_capitals() -> None:
     assert environment_name("anthropic") == "ANTHROPIC_API_KEY"
     assert environment_name("my-llm.2") == "MY_LLM_2_API_KEY"
-
-
-def test_only_what_is_read_at_the_start_waits_for_one() -> None:
-    old, port = ConfigData(), decoded(b'{"gateway": {"api_port": 1}}')
-    off = decoded(b'{"gateway": {"api_enabled": false}}')
-    assert waits_for_restart(old, port) == ()
-    assert waits_for_restart(old, off) == ("gateway.api_enabled",)
