@@ -10,14 +10,17 @@ from clawft.domain.canvas import Board, CanvasElement, checked, told
 from clawft.domain.events import CanvasChanged
 from clawft.domain.sessions import ChatMessage
 from clawft.domain.values import Ok
-from clawft.errors import Busy, Conflict, NotFound
+from clawft.errors import Busy, Conflict, NotFound, StorageFull
 from clawft.messages.canvas import Draw, GetCanvas, Interact
 from clawft.messages.events import Publish
 from clawft.messages.sessions import SendMessage
-from clawft.runtime import Actor, Reply, on
+from clawft.runtime import Actor, MailboxFull, Reply, on
 from clawft.store.canvas import CanvasStore
 
 log = logging.getLogger(__name__)
+
+NOT_TAKEN = (NotFound, Conflict, Busy, StorageFull, MailboxFull, ActorDeadError)
+"""What a session answers that has not accepted a message."""
 
 
 class Canvas(Actor):
@@ -44,8 +47,15 @@ class Canvas(Actor):
         after = self._board.after(command, ask.session_key)
         await self._store.change(self._board.elements, after.elements)
         self._board = after
-        self.tell("events", Publish(CanvasChanged(command)))
+        self._publish(Publish(CanvasChanged(command)))
         return len(after)
+
+    def _publish(self, note: Publish) -> None:
+        """What is committed has happened: if it cannot be told of, that is a dead letter and no failure."""
+        try:
+            self.tell("events", note)
+        except MailboxFull as error:
+            self.system.dead_letters.add("events", note, str(error))
 
     @on(Interact)
     def interact(self, ask: Interact) -> Ok:
@@ -64,7 +74,7 @@ class Canvas(Actor):
         """A session that did not take the message leaves a dead letter, which can be sent again."""
         try:
             reply.result()
-        except (NotFound, Conflict, Busy, RuntimeError, ActorDeadError) as error:
+        except NOT_TAKEN as error:
             log.warning("the session %s did not take an interaction: %s", message.key, error)
             self.system.dead_letters.add("sessions", message, str(error))
         except (Exception, CancelledError) as error:

@@ -95,8 +95,11 @@ class Tools(Actor):
 
     @on(CallTool)
     async def call(self, ask: CallTool) -> ToolResult:
+        return capped(await self._outcome(ask))
+
+    async def _outcome(self, ask: CallTool) -> ToolResult:
         try:
-            return capped(await self._run(ask))
+            return await self._run(ask)
         except ClawftError as error:
             return ToolResult(str(error), is_error=True)
         except Exception as error:

@@ -31,7 +31,7 @@ class OpenCalls:
         """Raises ``NotFound`` for an id that was never given, has been answered or waits no more."""
         _, answer = self._waiting.pop(id, ("", None))
         if answer is None or answer.done():
-            raise NotFound(f"no call waits under the id {id}; it may have been answered or timed out")
+            raise NotFound(f"no call waits under the id {id[:100]}; it may have been answered or timed out")
         answer.set_result(result)
 
     def give_up(self, tool: str) -> None:

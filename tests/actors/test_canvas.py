@@ -66,12 +66,12 @@ def published(system: System) -> list[CanvasChanged]:
 
 
 @asynccontextmanager
-async def host(folder: Path) -> AsyncIterator[System]:
+async def host(folder: Path, events: type[Recorder] = Recorder) -> AsyncIterator[System]:
     system = System("test")
     system.attach()
     store = Store.open(system, folder)
     heard_by[system] = []
-    system.spawn(Recorder, "events", heard_by[system])
+    system.spawn(events, "events", heard_by[system])
     system.spawn(Sessions, "sessions")
     system.spawn(Canvas, "canvas", store=CanvasStore(store))
     yield system
@@ -160,6 +160,22 @@ async def test_a_change_that_could_not_be_kept_did_not_happen(system: System) ->
         await draw(system, render("b"))
     assert await ids(system) == ["a"]
     assert len(published(system)) == 1
+
+
+class Stuck(Recorder):
+    """In the place of ``events``: never ready, with room for one message."""
+
+    mailbox_limit = 1
+
+    async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
+        await asyncio.Event().wait()
+
+
+async def test_a_drawing_that_cannot_be_told_of_is_drawn_and_a_dead_letter(tmp_path: Path) -> None:
+    async with host(tmp_path / "data", events=Stuck) as system:
+        assert await draw(system, render("a"), render("b")) == 2
+        (letter,) = system.dead_letters.recent()
+        assert (letter.path, letter.message) == ("events", Publish(CanvasChanged(parse(render("b")))))
 
 
 async def test_an_asker_that_gives_up_leaves_memory_and_store_agreed(tmp_path: Path) -> None:

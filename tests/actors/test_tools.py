@@ -150,6 +150,13 @@ async def test_a_long_output_is_cut_and_marked(system: System) -> None:
     assert MAX_OUTPUT <= len(result.content) < MAX_OUTPUT + 100
 
 
+async def test_an_error_is_valid_text_whatever_was_asked(system: System) -> None:
+    result = await call(system, "read_file", path="../\ud800")
+    assert result == ToolResult(
+        "../? leads upwards; paths stay inside the workspace - at `$.path`", is_error=True
+    )
+
+
 async def test_a_tool_past_its_time_is_stopped(system: System, probes: dict[str, Probe]) -> None:
     result = await call(system, "hurry")
     assert result == ToolResult("hurry took longer than 0.05 s and was stopped", is_error=True)

@@ -162,6 +162,12 @@ def test_an_edit_that_would_outgrow_the_limit_is_refused_before_it_is_made(works
     assert workspace.read("many.txt") == b"a" * limits.MAX_READ
 
 
+def test_what_is_too_large_to_be_read_can_still_be_edited(workspace: Workspace) -> None:
+    workspace.write("big.txt", b"a" * (limits.MAX_READ + 1) + b"b")
+    assert workspace.edit("big.txt", b"b", b"c", every=False) == 1
+    assert workspace.read_lines("big.txt", 1, 1).startswith(b"aaa")
+
+
 def test_lines_are_counted_from_one(workspace: Workspace) -> None:
     workspace.write("lines.txt", b"one\ntwo\nthree\nfour")
     assert workspace.read_lines("lines.txt", 2, 2) == b"two\nthree\n"

@@ -54,15 +54,7 @@ class Workspace:
 
     def read(self, path: str) -> bytes:
         """A whole file of at most ``MAX_READ`` bytes."""
-        with self._file(path) as (file, size):
-            if size > MAX_READ:
-                raise TooLarge(
-                    f"{path} has {size:,} bytes; a read gives at most {MAX_READ:,}: ask for some lines"
-                )
-            data = file.read(MAX_READ + 1)
-        if len(data) > MAX_READ:
-            raise TooLarge(f"{path} is growing beyond the {MAX_READ:,} bytes that a read gives")
-        return data
+        return self._read(path, MAX_READ, "a read gives at most {:,}: ask for some lines")
 
     def read_lines(self, path: str, first: int, count: int) -> bytes:
         """``count`` lines from the ``first`` (counted from 1) on, ``MAX_READ`` bytes of them at most."""
@@ -80,7 +72,7 @@ class Workspace:
     def edit(self, path: str, old: bytes, new: bytes, *, every: bool) -> int:
         """Replace ``old``, which must occur once unless ``every``; the answer is how often it did."""
         with self._changing:
-            before = self.read(path)
+            before = self._read(path, MAX_WRITE, "files of up to {:,} can be edited")
             found = before.count(old)
             if not found:
                 raise NotFound(f"{path} does not contain the text to replace")
@@ -96,6 +88,15 @@ class Workspace:
         with self._folder(path) as folder, os.scandir(folder) as found:
             names = sorted(found, key=lambda entry: entry.name)
             return [_entry(each) for each in names[:MAX_ENTRIES]], len(names)
+
+    def _read(self, path: str, most: int, limit: str) -> bytes:
+        with self._file(path) as (file, size):
+            if size <= most:
+                data = file.read(most + 1)
+                size = len(data)  # it may grow as it is read
+        if size > most:
+            raise TooLarge(f"{path} has {size:,} bytes; {limit.format(most)}")
+        return data
 
     @contextmanager
     def _file(self, path: str) -> Iterator[tuple[BinaryIO, int]]:
