@@ -62,14 +62,20 @@ class Second(Tell, frozen=True):
 
 
 class _Live:
-    """A token that opens the door."""
+    """A token that opens the door. When it was used is beside it: each request changes that."""
 
-    __slots__ = ("token", "written")
+    __slots__ = ("_token", "digest", "expires_at", "id", "scopes", "used", "written")
 
     def __init__(self, token: Token) -> None:
-        self.token = token
-        self.written = token.last_used
-        """The ``last_used`` that is in the store."""
+        self._token = token
+        self.digest, self.id = token.digest, token.id
+        self.scopes, self.expires_at = token.scopes, token.expires_at
+        self.used = self.written = token.last_used
+        """``written``: the time that is in the store."""
+
+    @property
+    def token(self) -> Token:
+        return replace(self._token, last_used=self.used)
 
 
 class Tokens(Actor):
@@ -118,10 +124,10 @@ class Tokens(Actor):
             return self._by_secret(digest, message.peer)
         live = self._live.get(digest[:12])
         now = self._now()
-        if live is None or not compare_digest(live.token.digest, digest) or live.token.expires_at <= now:
+        if live is None or not compare_digest(live.digest, digest) or live.expires_at <= now:
             return None
-        live.token = replace(live.token, last_used=now)
-        return Caller(via="token", scopes=live.token.scopes, token_id=live.token.id, peer=message.peer)
+        live.used = now
+        return Caller("token", live.scopes, live.id, message.peer)
 
     def _by_secret(self, digest: str, peer: str) -> Caller | None:
         at = self._seconds()
@@ -174,7 +180,7 @@ class Tokens(Actor):
         live = self._live.get(caller.token_id)
         if live is None:
             raise Unauthorized("this token has ended")
-        return Verified(valid=True, scopes=live.token.scopes, expires_at=live.token.expires_at)
+        return Verified(valid=True, scopes=live.scopes, expires_at=live.expires_at)
 
     @on(ListTokens)
     def all(self, _: ListTokens) -> tuple[TokenInfo, ...]:
@@ -228,7 +234,7 @@ class Tokens(Actor):
     @on(Second)
     async def each_second(self, _: Second) -> None:
         now, at = self._now(), self._seconds()
-        for token in [live.token for live in self._live.values() if live.token.expires_at <= now]:
+        for token in [live.token for live in self._live.values() if live.expires_at <= now]:
             del self._live[token.id]
             self._announce(token)
         self._guesses.forgive(at)
@@ -248,9 +254,9 @@ class Tokens(Actor):
             log.warning("the use of tokens could not be written down: %s", error)
 
     async def _write_used(self) -> None:
-        changed = [live for live in self._live.values() if live.token.last_used != live.written]
-        used = {live.token.digest: live.token.last_used for live in changed if live.token.last_used}
+        changed = [live for live in self._live.values() if live.used != live.written]
+        used = {live.digest: live.used for live in changed if live.used}
         if used:
             await self._store.touch(used)
         for live in changed:
-            live.written = used.get(live.token.digest)
+            live.written = used[live.digest]
