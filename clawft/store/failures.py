@@ -9,6 +9,8 @@ import peewee as pw
 from clawft.errors import ClawftError, StorageFull, Unavailable
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_ROOM_TO_OPEN = sqlite3.SQLITE_IOERR_SHMSIZE
+"""What a full disk is called when the log's index cannot be made: an I/O error, not SQLITE_FULL."""
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 BROKEN = frozenset(
     {
@@ -30,7 +32,7 @@ def storage_failure(error: BaseException) -> ClawftError | None:
         if isinstance(cause, OSError) and cause.errno in NO_ROOM:
             return _full()
         code = _code(cause)
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or _extended(cause) == NO_ROOM_TO_OPEN:
             return _full()
         if code in LOCKED:
             return Unavailable("another program holds the database")
@@ -48,18 +50,24 @@ def is_broken(error: BaseException) -> bool:
     return any(_code(cause) in BROKEN for cause in _causes(error))
 
 
-def is_readonly(error: BaseException) -> bool:
-    return any(_code(cause) == sqlite3.SQLITE_READONLY for cause in _causes(error))
+def is_refused_write(error: BaseException) -> bool:
+    """A connection that may only read was told to write; a disk that cannot be written has other codes."""
+    return any(_extended(cause) == sqlite3.SQLITE_READONLY for cause in _causes(error))
 
 
 def _full() -> StorageFull:
     return StorageFull("there is no room left on the disk, so it was not kept")
 
 
+def _extended(error: BaseException) -> int | None:
+    """SQLite's result code, as precisely as it says it; None for what is no error of SQLite's."""
+    return getattr(error, "sqlite_errorcode", None)
+
+
 def _code(error: BaseException) -> int | None:
-    """SQLite's primary result code; extended codes keep it in the low byte."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else int(code) & 0xFF
+    """The primary result code, which extended ones keep in the low byte."""
+    code = _extended(error)
+    return None if code is None else code & 0xFF
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,5 @@
 """The readers: a few threads, each with a connection that cannot write."""
 
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -11,9 +10,7 @@ import peewee as pw
 
 from clawft.runtime import Actor, Ask, Ref, Reply, System, on
 from clawft.store.database import close_connection, connection, database, open_reader
-from clawft.store.failures import is_broken, is_readonly, storage_failure
-
-log = logging.getLogger(__name__)
+from clawft.store.failures import is_broken, is_refused_write, storage_failure
 
 R = TypeVar("R")
 
@@ -44,7 +41,7 @@ class Reader(Actor):
         try:
             return self._at_one_moment(ask.work)
         except (sqlite3.Error, pw.PeeweeException) as error:
-            if is_readonly(error):
+            if is_refused_write(error):
                 raise TypeError("a read cannot write: that is what Store.write is for") from error
             if is_broken(error):
                 close_connection()

@@ -43,7 +43,7 @@ _DONE = Outcome()
 
 
 class GivenUp(Exception):
-    """SQLite rolled the whole transaction back, so nothing of the group is kept. The cause says why."""
+    """The transaction is over before its commit: SQLite, or a work, rolled it back. The cause says why."""
 
 
 @contextmanager
@@ -96,10 +96,11 @@ def _alone(raw: sqlite3.Connection, work: Callable[[], Any]) -> Outcome:
     raw.execute("SAVEPOINT work")
     try:
         outcome = Outcome(work())
+        raw.execute("RELEASE work")
     except BaseException as error:
         if not raw.in_transaction:
-            raise GivenUp from error
+            raise GivenUp("the transaction ended before its commit") from error
         raw.execute("ROLLBACK TO work")
-        outcome = Outcome(error=error)
-    raw.execute("RELEASE work")
+        raw.execute("RELEASE work")
+        return Outcome(error=error)
     return outcome

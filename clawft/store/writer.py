@@ -75,6 +75,10 @@ class Writer(Actor):
         for envelope, outcome in outcomes:
             if envelope.reply_to is not None:
                 envelope.reply_to.settle(outcome.value, outcome.error)
+            elif outcome.error is not None:
+                log.error(
+                    "nobody waits to hear that %r was not kept", envelope.message, exc_info=outcome.error
+                )
 
     def _commit(self, envelopes: Sequence[Envelope]) -> list[tuple[Envelope, Outcome]]:
         raw = self._begin()
@@ -118,7 +122,7 @@ class Writer(Actor):
             self._disconnect()
         if not self._condition.trouble:
             log.error("nothing can be kept: %s", error, exc_info=error)
-        self._condition.trouble = str(failure or error)
+        self._condition.trouble = str(failure) if failure else repr(error)
         return failure or error
 
     def _explain(self, outcomes: list[Outcome]) -> None:

@@ -137,6 +137,18 @@ def test_a_full_disk_is_told_at_once_and_forgotten_when_there_is_room(
     store.close()
 
 
+def test_a_disk_that_is_full_from_the_start_is_called_full(disk: Disk | Pages, system: System) -> None:
+    """Before the first write the database is not even open; opening it needs room too."""
+    store = Store.open(system, disk.folder / "data")
+    disk.fill(store)
+    assert seconds(lambda: insert(store, 1), StorageFull) < 2
+    disk.free(store)
+    insert(store, 2).get(timeout=WAIT)
+    assert kept(store) == [2]
+    assert store.check() == ""
+    store.close()
+
+
 def test_a_full_disk_never_answers_yes(disk: Disk | Pages, system: System) -> None:
     """Many small writes at once, some with room and some without: each answer tells the truth."""
     store = Store.open(system, disk.folder / "data")

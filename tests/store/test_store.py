@@ -18,6 +18,7 @@ from clawft.runtime import MailboxFull, Reply, System
 from clawft.store import Store
 from clawft.store.database import FILE_NAME, connection, database
 from clawft.store.tables import EventRow, SettingRow
+from clawft.store.transaction import GivenUp, Insert
 from clawft.store.writer import Tidy
 from tests.store.conftest import NOW
 
@@ -95,6 +96,26 @@ def test_an_exit_raised_by_a_work_is_its_own(store: Store) -> None:
     with pytest.raises(SystemExit):
         store.write(leave).get(timeout=WAIT)
     store.write(put("a")).get(timeout=WAIT)
+
+
+@pytest.mark.parametrize("statement", ["ROLLBACK", "COMMIT"])
+def test_a_work_that_ends_the_transaction_is_no_success_and_the_store_goes_on(
+    store: Store, statement: str
+) -> None:
+    with pytest.raises(GivenUp):
+        store.write(lambda: connection().execute(statement)).get(timeout=WAIT)
+    assert "GivenUp" in store.check()
+    store.write(put("a")).get(timeout=WAIT)
+    assert store.check() == ""
+    assert keys(store) == ["a"]
+
+
+def test_a_work_nobody_waits_for_does_not_fail_in_silence(
+    store: Store, system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    system.find("store").tell(Insert("INSERT INTO no_such_table VALUES (?)", (1,)))
+    store.write(put("a")).get(timeout=WAIT)
+    assert "nobody waits to hear" in caplog.text
 
 
 def test_a_transaction_of_peewee_inside_a_work_is_a_savepoint(store: Store) -> None:
