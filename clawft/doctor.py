@@ -42,6 +42,7 @@ def examine(data_dir: Path, url: str) -> Iterator[Finding]:
     yield sqlite()
     yield full_text_search()
     yield folder(data_dir)
+    yield configuration(data_dir)
     yield disk(data_dir)
     yield address(url)
     yield from confinement()
@@ -112,6 +113,15 @@ def folder(data_dir: Path) -> Finding:
     if mode & 0o077:
         return Finding(name, "limited", f"{data_dir} is open to others ({mode:o})", f"chmod 700 '{data_dir}'")
     return Finding(name, "ok", str(data_dir))
+
+
+def configuration(data_dir: Path) -> Finding:
+    from clawft.drivers.config_file import ConfigFile
+
+    trouble = ConfigFile(data_dir / "config.json").look().trouble
+    if trouble:
+        return Finding("config", "limited", trouble, "mend the file, or replace it: clawft config set FILE")
+    return Finding("config", "ok", "config.json in the data folder, or the defaults where there is none")
 
 
 def disk(data_dir: Path) -> Finding:

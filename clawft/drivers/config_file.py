@@ -35,12 +35,17 @@ class ConfigFile:
 
     def load(self) -> Loaded:
         """The config in the file; the defaults where there is none. Never raises for what is in it."""
+        loaded = self.look()
+        if not loaded.trouble and self._path.exists():
+            self._keep_good(ConfigOnDisk.of(loaded.config, loaded.auth))
+        return loaded
+
+    def look(self) -> Loaded:
+        """The same, changing nothing."""
         try:
             kept = _read(self._path) or ConfigOnDisk()
         except (OSError, ClawftError) as error:
             return self._fall_back(_reason(error))
-        if self._path.exists():
-            self._keep_good(kept)
         return Loaded(config=kept.visible(), auth=kept.auth)
 
     def _fall_back(self, reason: str) -> Loaded:
@@ -62,7 +67,7 @@ class ConfigFile:
 
     def save(self, config: ConfigData) -> None:
         """Replace what is visible. Raises OSError, and then the file is as it was."""
-        kept = ConfigOnDisk.of(config, self.load().auth)
+        kept = ConfigOnDisk.of(config, self.look().auth)
         self._set_broken_aside()
         atomic.write(self._path, _text(kept))
         self._keep_good(kept)

@@ -54,6 +54,27 @@ def test_a_file_that_cannot_be_used_is_said_and_the_last_good_config_is_used(
     assert path.read_text() == text
 
 
+def test_looking_changes_nothing(path: Path) -> None:
+    path.write_bytes(msgspec.json.encode(ONE))
+    assert ConfigFile(path).look().config == ONE
+    assert [found.name for found in path.parent.iterdir()] == ["config.json"]
+
+
+def test_the_operators_own_members_survive_a_put(path: Path) -> None:
+    path.write_text('{"auth": {"local_trust": false}}')
+    ConfigFile(path).save(TWO)
+    loaded = ConfigFile(path).load()
+    assert (loaded.config, loaded.auth.local_trust) == (TWO, False)
+
+
+@pytest.mark.parametrize(("text", "trusts"), [("{", True), ('{"auth": {"local_trust": fals', False)])
+def test_a_file_that_was_never_good_does_not_trust_more_than_it_may_have_said(
+    path: Path, text: str, trusts: bool
+) -> None:
+    path.write_text(text)
+    assert ConfigFile(path).load().auth.local_trust is trusts
+
+
 def test_without_a_last_good_config_the_defaults_are_used(path: Path) -> None:
     path.write_text("{")
     loaded = ConfigFile(path).load()
