@@ -184,7 +184,7 @@ class App:
         await self.system.ask(name, question, timeout=READY)
 
     def _serve(self, *, local_trust: bool) -> None:
-        self._server = server = Server(
+        server = Server(
             self.system,
             host=self.options.host,
             port=self.options.port,
@@ -193,6 +193,7 @@ class App:
             local_trust=local_trust,
         )
         server.start()
+        self._server = server
         self._token_listeners.append(server.token_ended)
 
     def _publish(self, event: ActorEvent) -> None:

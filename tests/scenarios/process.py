@@ -26,6 +26,7 @@ class Answer(NamedTuple):
     status: int
     body: Any
     headers: dict[str, str]
+    """By their names in lower case."""
 
 
 class HostProcess:
@@ -110,7 +111,8 @@ def request(port: int, method: str, path: str, body: Any, token: str, timeout: f
         connection.request(method, path, data, headers)
         response = connection.getresponse()
         text = response.read()
-        return Answer(response.status, json.loads(text) if text else None, dict(response.getheaders()))
+        sent = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, json.loads(text) if text else None, sent)
     finally:
         connection.close()
 
