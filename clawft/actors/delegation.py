@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from clawft.actors.clock import Clock, utc_now
+from clawft.actors.insist import insist
 from clawft.actors.new_key import new_key
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT
@@ -40,6 +41,9 @@ from clawft.runtime import Actor, Reply, on
 from clawft.store.delegations import DelegationStore
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds an answer waits for the record of the delegation's end, when the store is in trouble."""
 
 
 class Delegation(Actor):
@@ -96,18 +100,20 @@ class Delegation(Actor):
         if ask.depth >= MAX_DEPTH:
             raise Conflict(f"a task may be handed on {MAX_DEPTH} times, and this one was; do it here")
         delegation, child_key = await self._new(ask), new_key("sess")
+        status: DelegationStatus = "failed"
+        content = "whoever asked for it gave up"
         try:
             await whole(self._begin(delegation, child_key))
             content = await self._limited(self._carry_out(ask, delegation, child_key))
-            return await whole(self._end(delegation, "completed", content))
-        except asyncio.CancelledError:
-            if delegation.task_id in self._active:
-                await whole(self._end(delegation, "failed", "whoever asked for it gave up"))
-            raise
+            status = "completed"
         except Exception as error:
-            if delegation.task_id not in self._active:  # it was not even stored, or its end was not
-                raise
-            return await whole(self._end(delegation, "failed", _why(error)))
+            if delegation.task_id not in self._active:
+                raise  # nothing was begun, because it could not be stored
+            content = _why(error)
+        finally:
+            if delegation.task_id in self._active:
+                await whole(self._end(delegation.now(status, self._now()), content))
+        return Delegated(delegation.task_id, status, delegation.target, content)
 
     async def _new(self, ask: Delegate) -> ActiveDelegation:
         """The delegation as it begins. Where no rule says whom to take, the asker's own agent does it."""
@@ -153,13 +159,16 @@ class Delegation(Actor):
             return asker or DEFAULT_AGENT, target
         return target, ""
 
-    async def _end(self, delegation: ActiveDelegation, status: DelegationStatus, content: str) -> Delegated:
-        del self._active[delegation.task_id]
-        now = self._now()
-        ended = delegation.now(status, now)
-        await self._store.end(ended, now, "" if status == "completed" else content)
+    async def _end(self, ended: ActiveDelegation, content: str) -> None:
+        """Record it. A store in trouble keeps the asker waiting for a moment, and the record for longer."""
+        recording = self.background(self._record(ended, "" if ended.status == "completed" else content))
+        await asyncio.wait([recording], timeout=PATIENCE)
+
+    async def _record(self, ended: ActiveDelegation, error: str) -> None:
+        at = self._now()
+        await insist(lambda: self._store.end(ended, at, error), f"the end of the delegation {ended.task_id}")
+        del self._active[ended.task_id]
         self._changed(ended)
-        return Delegated(ended.task_id, status, ended.target, content)
 
     def _changed(self, delegation: ActiveDelegation) -> None:
         if delegation.status in ("pending", "running"):

@@ -7,25 +7,21 @@ from datetime import datetime
 import msgspec
 
 from clawft.actors.clock import Clock
+from clawft.actors.insist import NOT_NOW, insist
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT
 from clawft.domain.cron import CronJob, Firing, RunState, Task, firing
 from clawft.domain.events import CronRan
 from clawft.domain.values import UNSET, Success, UnsetType
-from clawft.errors import Busy, ClawftError, Conflict, StorageFull
+from clawft.errors import ClawftError, Conflict
 from clawft.messages.cron import RunJob, Tick, UpdateJob
 from clawft.messages.events import Publish
 from clawft.messages.sessions import OpenSession, SendMessage
-from clawft.runtime import Actor, MailboxFull, on
+from clawft.runtime import Actor, on
 from clawft.store.columns import column
 from clawft.store.cron import CronStore
 
 log = logging.getLogger(__name__)
-
-NOT_NOW = (StorageFull, Busy, MailboxFull)
-"""What the store says when it cannot take anything at the moment."""
-PATIENCE = 5.0
-"""Seconds between two tries to record how a run ended, while the storage takes nothing."""
 
 
 class Job(Actor):
@@ -61,7 +57,8 @@ class Job(Actor):
         if self._running:
             raise Conflict(f"the job {self._job.name!r} is running already")
         now = self._now()
-        await whole(self._begin(now, self._job.next_run, now))
+        if not await whole(self._begin(now, self._job.next_run, now)):
+            raise Conflict(f"the job {self._job.name!r} was run or deleted this very moment")
         return Success()
 
     @on(UpdateJob)
@@ -101,14 +98,14 @@ class Job(Actor):
         self._job = msgspec.structs.replace(self._job, next_run=next_run)
         self._publish("skipped", slot, why)
 
-    async def _begin(self, slot: datetime, next_run: datetime | UnsetType, now: datetime) -> None:
+    async def _begin(self, slot: datetime, next_run: datetime | UnsetType, now: datetime) -> bool:
+        """False when the slot is in the ledger already, or the job is gone."""
         claimed = await self._store.claim(self.name, slot, column(next_run), now)
         self._job = msgspec.structs.replace(self._job, next_run=next_run)
-        if not claimed:
-            log.warning("the slot %s of the job %s was taken before", slot, self.name)
-            return
-        self._publish("running", slot)
-        self._run = self.background(self._perform(slot))
+        if claimed:
+            self._publish("running", slot)
+            self._run = self.background(self._perform(slot))
+        return claimed
 
     async def _perform(self, slot: datetime) -> None:
         try:
@@ -118,7 +115,12 @@ class Job(Actor):
             # write is settled at the next start.
             self._store.finish(self.name, slot, "interrupted", self._now(), "it was stopped")
             raise
-        await self._record(slot, state, detail)
+        # Until it is recorded the job counts as running.
+        ended = self._now()
+        await insist(
+            lambda: self._store.finish(self.name, slot, state, ended, detail),
+            f"the end of a run of the job {self.name}",
+        )
         self._publish(state, slot, detail)
 
     async def _outcome(self) -> tuple[RunState, str]:
@@ -134,20 +136,11 @@ class Job(Actor):
             return "failed", f"an internal error: {type(error).__name__}"
 
     async def _say(self, task: Task) -> str:
-        """Send the job's message and wait for the answer; the key of the session it is in."""
+        """Send the job's message and wait for the answer; says where it is."""
         key = task.session or self.name
         await self.ask("sessions", OpenSession(key, task.agent or DEFAULT_AGENT))
         await self.ask("sessions", SendMessage(key, task.message))
         return f"answered in the session {key}"
-
-    async def _record(self, slot: datetime, state: RunState, detail: str) -> None:
-        """Keep how the run ended, however long the storage takes; until then the job counts as running."""
-        while True:
-            try:
-                return await self._store.finish(self.name, slot, state, self._now(), detail)
-            except NOT_NOW as error:
-                log.error("the end of a run of the job %s is not recorded yet: %s", self.name, error)
-                await asyncio.sleep(PATIENCE)
 
     def _publish(self, status: str, slot: datetime, detail: str = "") -> None:
         ran = CronRan(self.name, self._job.name, status, slot, detail or UNSET)

@@ -371,7 +371,7 @@ async def test_nothing_runs_that_cannot_be_recorded_and_it_runs_when_there_is_ro
 async def test_the_end_of_a_run_is_recorded_when_there_is_room_again(
     tmp_path: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawft.actors.job.PATIENCE", 0.01)
+    monkeypatch.setattr("clawft.actors.insist.PAUSE", 0.01)
     host = Host(tmp_path / "data", clock, FullDisk)
     await host.create(payload="wait")
     await host.tick(seconds=31)

@@ -224,6 +224,32 @@ async def test_nothing_is_begun_that_cannot_be_recorded(host: Host) -> None:
     assert host.changes() == []
 
 
+class FullLater(DelegationStore):
+    """Takes the beginning of a delegation, and its end only when there is room."""
+
+    full = True
+
+    def end(self, *given: Any) -> Reply[None]:
+        return Reply.failed(StorageFull("no room")) if self.full else super().end(*given)
+
+
+async def test_an_end_that_cannot_be_recorded_is_told_and_is_recorded_when_there_is_room(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawft.actors.insist.PAUSE", 0.01)
+    monkeypatch.setattr("clawft.actors.delegation.PATIENCE", 0.05)
+    host.delegation.halt()
+    await host.delegation.stopped(5)
+    host.start(FullLater)
+    assert (await host.delegate("go on", target="planner")).status == "completed"
+    assert await host.history() == [("planner", "running")]
+    assert host.changes() == ["pending", "running"]
+    monkeypatch.setattr(FullLater, "full", False)
+    await until(lambda: host.changes() == ["pending", "running", "completed"])
+    assert await host.history() == [("planner", "completed")]
+    assert await host.system.ask("delegation", ListActive()) == ()
+
+
 async def test_the_history_is_filtered_by_parts_of_words_and_paged_newest_first(host: Host) -> None:
     for number, target in enumerate(("claude-sonnet-4", "planner", "claude-opus-4", "100%")):
         host.clock.forward(seconds=1)
