@@ -8,12 +8,9 @@ from clawft.client import Client
 from clawft.messages.actors import ListActors, ListDeadLetters, ResendDeadLetter, RestartActor
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def actors(context: click.Context) -> None:
-    """Every actor, live: `clawft actors list`, or what to do with one."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_actors)
+@click.group()
+def actors() -> None:
+    """Every actor of a host, live."""
 
 
 @actors.command("list")

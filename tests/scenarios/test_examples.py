@@ -1,21 +1,30 @@
 """The example scripts do what they say."""
 
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.scenarios.process import HostProcess
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
 
 
 def run(script: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / script), *arguments], capture_output=True, text=True, timeout=60
-    )
+    return python(str(SCRIPTS / script), *arguments)
+
+
+def python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_example_in_the_readme_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert python("-c", code).startswith("42\n")
 
 
 def test_agents_are_spawned_in_a_process_of_their_own() -> None:
