@@ -51,3 +51,12 @@ def test_a_running_host_is_recognised(tmp_path: Path, capsys: pytest.CaptureFixt
     findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["host"]["detail"] == f"runs at {host.url}: healthy"
     assert findings["data folder"]["verdict"] == "ok"
+
+
+def test_a_config_that_cannot_be_used_is_said_and_left_as_it_is(tmp_path: Path) -> None:
+    assert doctor.configuration(tmp_path).verdict == "ok"
+    (tmp_path / "config.json").write_text('{"gateway": {"api_port": "x"}}')
+    finding = doctor.configuration(tmp_path)
+    assert finding.verdict == "limited"
+    assert "$.gateway.api_port" in finding.detail
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
