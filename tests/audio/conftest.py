@@ -22,9 +22,6 @@ class VirtualCard:
     def freeze(self) -> None:
         os.kill(int((self.folder / "pid").read_text()), signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        os.kill(int((self.folder / "pid").read_text()), signal.SIGCONT)
-
 
 @pytest.fixture
 def virtual_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard | None]:

@@ -62,7 +62,8 @@ start)
     clients_environment
     ;;
 stop)
-    [ -e "$dir/pid" ] && kill "$(cat "$dir/pid")" 2>/dev/null || true
+    # Not a signal that it may handle: a test may have frozen it.
+    [ -e "$dir/pid" ] && kill -KILL "$(cat "$dir/pid")" 2>/dev/null || true
     rm -rf -- "$dir"
     ;;
 *)
