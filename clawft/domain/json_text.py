@@ -9,6 +9,8 @@ MAX_DEPTH = 32
 """How deep arrays and objects may be inside each other."""
 
 _WHOLE_LIMIT = 2**63
+_EXACT = 2**53
+"""Up to here every whole number is a float of its own."""
 
 
 def read(text: bytes | str) -> Any:
@@ -53,11 +55,12 @@ def _whole(digits: str) -> int:
     return number
 
 
-def _fraction(digits: str) -> float:
+def _fraction(digits: str) -> float | int:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise Invalid("a number is out of range")
-    return number
+    # JSON has one kind of number: 125.0 is a whole one.
+    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
 def _check_depth(value: Any) -> None:

@@ -92,6 +92,10 @@ def gap(topic: str, first: int, last: int) -> events.Frame:
     return events.Frame(topic, msgspec.json.encode(whole))
 
 
+def is_gap(frame: events.Frame) -> bool:
+    return frame.body.startswith(b'{"type":"gap",')
+
+
 def replay(topic: str, since: int, last: int, kept: Sequence[events.Frame]) -> tuple[events.Frame, ...]:
     """What a reader who has heard ``since`` must hear to have heard ``last``, of what is still kept.
 

@@ -1,14 +1,18 @@
 """What all the nouns are made of: frozen values that leave absent members out of JSON."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-__all__ = ["MAX_CONTENT", "UNSET", "Fraction", "Name", "Ok", "Success", "UnsetType", "Value"]
+__all__ = ["MAX_CONTENT", "UNSET", "Fraction", "Moment", "Name", "Ok", "Success", "UnsetType", "Value"]
 
 MAX_CONTENT = 256 * 1024
 """Characters one string of a request may hold."""
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time with its zone: without one nobody could say when it was."""
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]

@@ -1,6 +1,5 @@
 """What can be asked about what was done: runs, tokens, costs, health."""
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -8,19 +7,20 @@ from msgspec import Meta
 from clawft.domain.costs import CostBreakdown, TokenUsageSummary
 from clawft.domain.health import Health
 from clawft.domain.pipeline import PipelineRun
+from clawft.domain.values import Moment
 from clawft.runtime import Ask
 
 
 class GetTokenUsage(Ask[TokenUsageSummary], frozen=True):
     """All tokens recorded; ``since`` narrows."""
 
-    since: datetime | None = None
+    since: Moment | None = None
 
 
 class GetCosts(Ask[CostBreakdown], frozen=True):
     """All dollars recorded; ``since`` narrows."""
 
-    since: datetime | None = None
+    since: Moment | None = None
 
 
 class ListRuns(Ask[tuple[PipelineRun, ...]], frozen=True):

@@ -1,7 +1,7 @@
 """A form: how the parts of a request fill a message, and what is said when they do not fit."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_type_hints
 
 import msgspec
@@ -15,6 +15,11 @@ from clawft.web.routes import Route
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _CALLER = "caller"
+_NUMBERS: dict[type[inspect.Type], type] = {
+    inspect.IntType: int,
+    inspect.FloatType: float,
+    inspect.BoolType: bool,
+}
 _CONTAINERS = (inspect.StructType, inspect.DictType, inspect.VarTupleType, inspect.ListType)
 
 
@@ -37,8 +42,10 @@ class Form:
         if missing := [name for name in (*route.names, *filter(None, [route.body])) if name not in fields]:
             raise TypeError(f"{route.method} {route.path}: {route.message.__name__} has no {missing[0]}")
         self.takes_body = route.method not in ("GET", "DELETE") and bool(self._free)
-        self._texts = tuple(name for name in route.names if self.types[name] is not str)
         self._known = frozenset(field.encode_name for field in self._free) | frozenset(route.ignores)
+        numbers = ((name, _number(self.types[field.name])) for name, field in fields.items())
+        self._numbers = {fields[name].encode_name: kind for name, kind in numbers if kind is not None}
+        """What is a number or a truth, and stands as text in a path or a query."""
         self._shapes = {
             field.encode_name: inspect.type_info(self.types[field.name]) for field in self.body_fields
         }
@@ -66,46 +73,51 @@ class Form:
         caller: Caller | None,
     ) -> Ask[Any]:
         """The message; raises ``Invalid`` with the path of what is wrong."""
-        members: dict[str, Any] = dict(path)
+        texts = {**path, **self._queried(query)}
+        members: dict[str, Any] = {name: self._from_text(name, text) for name, text in texts.items()}
         if self.takes_caller:
             members[_CALLER] = caller
         try:
-            if self.route.method in ("GET", "DELETE"):
-                members |= {name: self._last(query[name], name) for name in query if name in self._known}
-                asked: Ask[Any] = msgspec.convert(members, self.route.message, strict=False)
-                return asked
-            members |= {name: _from_text(path[name], self.types[name], name) for name in self._texts}
-            return self._with_body(members, json_text.read(body) if body else {})
+            return self._filled(members, body)
         except msgspec.ValidationError as error:
             raise as_invalid(error) from None
 
-    def _with_body(self, members: dict[str, Any], value: Any) -> Ask[Any]:
-        for stranger in self._strangers(value):
-            raise Invalid("there is no such member", path=stranger)
+    def _filled(self, members: dict[str, Any], body: bytes) -> Ask[Any]:
         if self.route.body:
-            whole = msgspec.convert(value, self.types[self.route.body])
-            return self.route.message(**members, **{self.route.body: whole})
-        kept = {name: inner for name, inner in value.items() if name not in self.route.ignores}
-        asked: Ask[Any] = msgspec.convert({**kept, **members}, self.route.message)
+            if not body:
+                raise Invalid("a body is needed", path="$")
+            return self.route.message(**members, **{self.route.body: self._whole(json_text.read(body))})
+        if body and self.route.method not in ("GET", "DELETE"):
+            members = {**self._spread(json_text.read(body)), **members}
+        asked: Ask[Any] = msgspec.convert(members, self.route.message)
         return asked
 
-    def _strangers(self, value: Any) -> Iterator[str]:
-        if self.route.body:
-            yield from strangers(value, self._shapes[self.route.body], "$")
-            return
+    def _whole(self, value: Any) -> Any:
+        name = self.route.body or ""
+        _refuse(strangers(value, self._shapes[name], "$"))
+        return msgspec.convert(value, self.types[name])
+
+    def _spread(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Invalid(f"expected an object, got {_kind(value)}", path="$")
-        yield from (_member("$", name) for name in value if name not in self._known)
+        _refuse(_member("$", name) for name in value if name not in self._known)
         for name, shape in self._shapes.items():
             if name in value:
-                yield from strangers(value[name], shape, _member("$", name))
+                _refuse(strangers(value[name], shape, _member("$", name)))
+        return {name: inner for name, inner in value.items() if name not in self.route.ignores}
 
-    @staticmethod
-    def _last(values: list[bytes], name: str) -> str:
+    def _queried(self, query: Mapping[str, list[bytes]]) -> dict[str, str]:
+        """What the query says of our fields; the last one counts of those that are there twice."""
+        names = [field.encode_name for field in self.query_fields]
+        return {name: _utf8(query[name][-1], name) for name in names if name in query}
+
+    def _from_text(self, name: str, text: str) -> Any:
+        # Only numbers and truths: msgspec would also take "null" for None and "0.5" for a time.
+        kind = self._numbers.get(name)
         try:
-            return values[-1].decode("utf-8")
-        except UnicodeDecodeError:
-            raise Invalid("not UTF-8", path=f"$.{name}") from None
+            return text if kind is None else msgspec.convert(text, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise Invalid(str(error), path=f"$.{name}") from None
 
 
 def strangers(value: Any, shape: inspect.Type, path: str) -> Iterator[str]:
@@ -137,11 +149,22 @@ def as_invalid(error: msgspec.ValidationError) -> Invalid:
     return Invalid(_AT.sub("", text), path=found["path"]) if found else Invalid(text)
 
 
-def _from_text(text: str, kind: Any, name: str) -> Any:
+def _refuse(found: Iterable[str]) -> None:
+    for path in found:
+        raise Invalid("there is no such member", path=path)
+
+
+def _number(kind: Any) -> type | None:
+    shape = inspect.type_info(kind)
+    found = [_NUMBERS.get(type(one)) for one in getattr(shape, "types", (shape,))]
+    return next(filter(None, found), None)
+
+
+def _utf8(value: bytes, name: str) -> str:
     try:
-        return msgspec.convert(text, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Invalid(str(error), path=f"$.{name}") from None
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Invalid("not UTF-8", path=f"$.{name}") from None
 
 
 def _member(path: str, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from clawft.domain import topics
 from clawft.domain.events import Frame
 
 _TEXT = 0x81  # the last and only piece of a text message
@@ -28,9 +29,11 @@ def message(kind: str, **members: Any) -> bytes:
 
 def server_sent(frame: Frame) -> bytes:
     """A frame as a server-sent event; numbered ones can be resumed after with ``Last-Event-ID``."""
-    if frame.seq is None:
-        return b"event: chunk\ndata: " + frame.body + b"\n\n"
-    return b"id: %d\ndata: %s\n\n" % (frame.seq, frame.body)
+    if frame.seq is not None:
+        return b"id: %d\ndata: %s\n\n" % (frame.seq, frame.body)
+    if topics.is_gap(frame):
+        return b"event: gap\ndata: %s\n\n" % frame.body
+    return b"event: chunk\ndata: %s\n\n" % frame.body
 
 
 class Once:

@@ -1,16 +1,18 @@
 """OpenAPI 3.1, made from the routes and from the types that decode and encode."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 import msgspec
+from msgspec import inspect as types
 
 from clawft.runtime import Ask
 from clawft.web.form import Form
 from clawft.web.problems import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
+_INSIDE = ("item_type", "value_type")
 _ERRORS = {
     "400": "The request is wrong; the message names the field.",
     "401": "No valid token.",
@@ -58,6 +60,8 @@ class Schemas:
 
     def of(self, kind: Any) -> dict[str, Any]:
         (schema,), components = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
+        for struct in _structs(types.type_info(kind)):
+            _mark_times(components[struct.cls.__name__], struct)
         self._components |= components
         return schema
 
@@ -68,6 +72,27 @@ class Schemas:
             name: {**schema, **closed} if "properties" in schema else schema
             for name, schema in sorted(self._components.items())
         }
+
+
+def _structs(*shapes: types.Type) -> Iterator[types.StructType]:
+    """Every struct that values of these shapes are made of."""
+    waiting, seen = list(shapes), set()
+    while waiting:
+        shape = waiting.pop()
+        if isinstance(shape, types.StructType) and shape.cls not in seen:
+            seen.add(shape.cls)
+            yield shape
+            waiting += [field.type for field in shape.fields]
+        waiting += [inner for name in _INSIDE for inner in [getattr(shape, name, None)] if inner is not None]
+        waiting += getattr(shape, "types", ())
+
+
+def _mark_times(schema: dict[str, Any], struct: types.StructType) -> None:
+    """Say which texts are times: msgspec does where a zone is demanded, and ours are UTC unasked."""
+    for field in struct.fields:
+        shapes = getattr(field.type, "types", (field.type,))
+        if any(isinstance(shape, types.DateTimeType) for shape in shapes):
+            schema["properties"][field.encode_name].setdefault("format", "date-time")
 
 
 def answer_type(kind: type[Ask[Any]]) -> Any:
@@ -156,8 +181,9 @@ def _add_documents(paths: dict[str, dict[str, Any]]) -> None:
     """What is answered by no single actor."""
     refer = {"default": {"$ref": "#/components/responses/Problem"}}
     key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    last = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
-    events = {"text/event-stream": {"schema": {"type": "string"}}}
+    number = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+    last = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": number}
+    events: dict[str, Any] = {"text/event-stream": {}}
     paths["/api/sessions/{key}/stream"] = {
         "get": _get("SessionStream", "Messages of a session as server-sent events.", events, refer)
         | {"parameters": [key, last]}

@@ -131,7 +131,6 @@ class EventSocket(Guarded, WebSocketHandler):
         return caller
 
     async def _check_session(self, key: str) -> None:
-        topics.check(topics.messages_of(key))
         if key != VOICE_SESSION:
             await self.site.system.ask("sessions", GetSession(key))
 

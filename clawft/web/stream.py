@@ -15,7 +15,8 @@ from clawft.web.subscriber import Subscriber
 
 
 class SessionStream(Known):
-    """``GET /api/sessions/:key/stream``: messages as events with an id, pieces of answers as ``chunk``.
+    """``GET /api/sessions/:key/stream``: messages as events with an id, pieces of answers as ``chunk``,
+    numbers that are no longer kept as ``gap``.
 
     ``Last-Event-ID`` brings what was missed since, as ``since`` does on a socket.
     """
@@ -33,7 +34,6 @@ class SessionStream(Known):
         self.site.sockets.check_room(self.caller)
         self._key = self.path["key"]
         self._since = _last_event(self.request.headers.get("Last-Event-ID", ""))
-        topics.check(topics.messages_of(self._key))
         if self._key != VOICE_SESSION:
             await self.site.system.ask("sessions", GetSession(self._key))
 

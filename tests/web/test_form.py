@@ -77,12 +77,21 @@ def test_text_of_the_query_is_converted_and_strangers_are_passed_over() -> None:
         ({"q": "x", "threshold": "2"}, "$.threshold"),
         ({"q": "x", "threshold": "much"}, "$.threshold"),
         ({"q": "x", "limit": "0"}, "$.limit"),
+        ({"q": "x", "limit": ""}, "$.limit"),
+        ({"q": "x", "limit": "null"}, "$.limit"),
         ({"q": ""}, "$.q"),
         ({}, "`q`"),
     ],
 )
 def test_a_query_that_does_not_fit_is_named(query: dict[str, str], path: str) -> None:
     assert path in refused("SearchMemory", **query)
+
+
+def test_null_is_a_word_where_words_are_wanted_and_a_time_has_a_zone() -> None:
+    assert read("ListMemory", namespace="null").namespace == "null"
+    for text in ("null", "0.5", "1700000000", "", "2026-02-24T10:00:00"):
+        assert refused("GetCosts", since=text).endswith("- at `$.since`")
+    assert read("GetCosts", since="2026-02-24T10:00:00Z").since.year == 2026
 
 
 def test_a_query_that_is_no_text_is_refused() -> None:
@@ -106,6 +115,10 @@ def test_the_whole_body_may_fill_one_field() -> None:
     assert isinstance(message, PutRule)
     assert message.rule.pattern == "code*"
     assert refused("PutRule", {**RULE, "priority": "high"}).endswith("- at `$.priority`")
+
+
+def test_an_empty_body_does_not_reset_what_a_whole_one_replaces() -> None:
+    assert refused("PutConfig") == "a body is needed - at `$`"
 
 
 def test_the_contracts_config_is_taken_and_strangers_in_it_are_not() -> None:

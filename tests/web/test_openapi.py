@@ -53,6 +53,18 @@ def test_no_answer_has_a_null() -> None:
             assert not nullable or f"{name}.{member}" in ONLY_SENT
 
 
+def test_times_are_times() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, member in (
+        ("ChatMessage", "timestamp"),
+        ("CronJob", "last_run"),
+        ("AgentDetail", "created_at"),
+    ):
+        assert schemas[name]["properties"][member] == {"type": "string", "format": "date-time"}
+    (since,) = DOCUMENT["paths"]["/api/monitoring/costs"]["get"]["parameters"]
+    assert since["schema"] == {"type": "string", "format": "date-time"}
+
+
 async def test_it_is_served_to_whoever_may_read(house: House) -> None:
     assert (await house.call("GET", "/api/openapi.json", token=None)).code == 401
     answer = await house.call("GET", "/api/openapi.json")

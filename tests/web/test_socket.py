@@ -110,9 +110,10 @@ async def test_a_chat_socket_hears_its_session_in_event_frames(house: House) -> 
 
 
 async def test_a_chat_socket_of_an_unknown_session_is_a_404(house: House) -> None:
-    with pytest.raises(HTTPClientError) as refused:
-        await house.socket("/ws/chat/nobody")
-    assert refused.value.code == 404
+    for key in ("nobody", "%F0%9F%A6%80%20x"):
+        with pytest.raises(HTTPClientError) as refused:
+            await house.socket(f"/ws/chat/{key}")
+        assert refused.value.code == 404
 
 
 async def test_chunks_are_bare_on_the_topic_of_the_session(house: House) -> None:

@@ -81,6 +81,14 @@ async def test_who_comes_back_gets_what_it_missed(house: House) -> None:
         assert [(await reader.event())["id"] for _ in range(2)] == ["3", "4"]
 
 
+async def test_what_is_no_longer_kept_is_a_gap_event(house: House) -> None:
+    key = await house.session()
+    async with Reader(house, f"/api/sessions/{key}/stream", Last_Event_ID="7") as reader:
+        event = await reader.event()
+    assert event["event"] == "gap"
+    assert json.loads(event["data"]) == {"type": "gap", "topic": f"sessions:{key}", "from": 1, "to": 7}
+
+
 async def test_a_stream_ends_when_the_server_stops(house: House) -> None:
     key = await house.session()
     async with Reader(house, f"/api/sessions/{key}/stream") as reader:
