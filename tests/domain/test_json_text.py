@@ -55,5 +55,10 @@ def test_bounds_are_inside() -> None:
     assert json_text.read(b"[" * 32 + b"]" * 32)
     assert json_text.read(b"[-9223372036854775808, 9223372036854775807]") == [-(2**63), 2**63 - 1]
     assert json_text.read(b'["\\ud83d\\ude00"]') == ["\U0001f600"]
-    assert [type(number) for number in json_text.read(b"[125.0, 1e3, 0.5, 1e300]")] == [int, int, float, float]
+    assert [type(number) for number in json_text.read(b"[125.0, 1e3, 0.5, 1e300]")] == [
+        int,
+        int,
+        float,
+        float,
+    ]
     assert json_text.read("[" + ",".join(["[]"] * 100) + "]") == [[]] * 100

@@ -42,23 +42,28 @@ class Keeper(Actor):
         """Nothing else to do."""
 
 
-def send(directory: Directory, sender: int) -> None:
+def send(directory: Directory, sender: int, retired: list[int]) -> None:
+    """Now and then let an actor come to rest and sweep, so that some go while others are told."""
     for number in range(EACH):
-        directory.tell(f"key-{number % KEYS}", Numbered(sender, number))
+        key = f"key-{number % KEYS}"
+        directory.tell(key, Numbered(sender, number))
+        if number % 7 == sender:
+            directory.ask(key, Reached()).get(timeout=10)
+            retired.append(directory.sweep(KEYS))
 
 
 def test_nothing_is_lost_and_order_kept_while_actors_come_and_go(apart: System) -> None:
     Keeper.kept = defaultdict(list)
     directory = apart.virtual(Keeper, "kept", idle=0.0)
-    senders = [threading.Thread(target=send, args=(directory, n)) for n in range(SENDERS)]
+    retired: list[int] = []
+    senders = [threading.Thread(target=send, args=(directory, n, retired)) for n in range(SENDERS)]
     for sender in senders:
         sender.start()
-    retired = 0
-    while any(sender.is_alive() for sender in senders):
-        retired += directory.sweep(50)
+    for sender in senders:
+        sender.join()
     for key in range(KEYS):
         directory.ask(f"key-{key}", Reached()).get(timeout=10)
-    assert retired > 0
+    assert sum(retired) > KEYS
     for key in range(KEYS):
         notes = Keeper.kept[f"key-{key}"]
         for who in range(SENDERS):

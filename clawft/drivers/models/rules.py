@@ -226,7 +226,7 @@ def _result(asked: str, text: str, tools: Tools) -> str:
     if not text.strip():
         return "The tool had nothing to say."
     if text.startswith(_NOTHING) and not re.match(_RECALL, asked, re.IGNORECASE | re.DOTALL):
-        return f"I looked in memory, and {text}. {_introduction(tools)}"
+        return f"I found nothing about that in memory. {_introduction(tools)}"
     if re.match(r"(?:summari[sz]e|sum up|tl;?dr)\b", asked, re.IGNORECASE):
         return summarise(text)
     if len(text) <= LONG:
