@@ -3,7 +3,7 @@
 import collections
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from clawft.runtime.envelope import Envelope, clock
 from clawft.runtime.errors import MailboxFull
@@ -41,9 +41,10 @@ class Directory:
         self.system, self.kind, self.prefix, self.make = system, kind, prefix, make
         self.idle, self.max_active, self.supervision = idle, max_active, supervision
         self._lock = threading.RLock()
-        self._live: collections.OrderedDict[str, list[Any]] = collections.OrderedDict()
-        """key -> [reference, last used], the least recently used first."""
+        self._live: collections.OrderedDict[str, Ref] = collections.OrderedDict()
+        """The least recently used first; each mailbox knows when that was."""
         self._timer: Timer | None = None
+        self._home = self._put  # one for all: a bound method each is 64 bytes an actor
 
     def __len__(self) -> int:
         return len(self._live)
@@ -63,13 +64,13 @@ class Directory:
     def _put(self, key: str, envelope: Envelope) -> None:
         born: Actor | None = None
         with self._lock:
-            slot = self._live.get(key)
-            if slot is None or not slot[0].is_alive():
+            ref = self._live.get(key)
+            if ref is None or not ref.is_alive():
                 born = self._activate(key)
-                slot = self._live[key] = [born.ref, 0.0]
-            slot[1] = clock()
+                ref = self._live[key] = born.ref
             self._live.move_to_end(key)
-            box = slot[0].actor_inbox
+            box = ref.actor_inbox
+            box.used = clock()
             if type(envelope.message) in self.kind.controls and born is None:
                 urgent = True
             elif box.limit and len(box.queue) >= box.limit:
@@ -88,7 +89,7 @@ class Directory:
         if self._timer is None:
             self._timer = Timer(self.system.port, max(self.idle / 4, 0.05), self.sweep, again=True)
         actor = self.system.create_virtual(self, key)
-        actor.actor_inbox.home = lambda envelope: self._put(key, envelope)
+        actor.actor_inbox.home = self._home
         return actor
 
     def sweep(self, batch: int = 1000) -> int:
@@ -101,12 +102,13 @@ class Directory:
             key = next(iter(self._live), None)
             if key is None:
                 return False
-            ref, used = self._live[key]
-            if now - used < self.idle and len(self._live) <= self.max_active:
+            ref = self._live[key]
+            box = ref.actor_inbox
+            if now - box.used < self.idle and len(self._live) <= self.max_active:
                 return False
             if not self._take_idle(ref):
                 self._live.move_to_end(key)
-                self._live[key][1] = now
+                box.used = now
                 return False
             del self._live[key]
         self._end(ref)
@@ -135,13 +137,13 @@ class Directory:
     def retire(self, key: str) -> bool:
         """Retire one now, if it is idle; whether it is gone."""
         with self._lock:
-            slot = self._live.get(key)
-            if slot is None:
+            ref = self._live.get(key)
+            if ref is None:
                 return True
-            if not self._take_idle(slot[0]):
+            if not self._take_idle(ref):
                 return False
             del self._live[key]
-        self._end(slot[0])
+        self._end(ref)
         return True
 
     def close(self) -> None:

@@ -61,6 +61,7 @@ class Mailbox:
         "state",
         "tasks",
         "urgent",
+        "used",
     )
 
     def __init__(self, limit: int, path: str) -> None:
@@ -71,14 +72,14 @@ class Mailbox:
         self.limit, self.path = limit, path
         self.actor: Actor = None  # type: ignore[assignment]  # bound before anything runs
         self.dispatcher: Dispatcher = None  # type: ignore[assignment]
-        self.home: Callable[[Envelope], None] | None = None
+        self.home: Callable[[str, Envelope], None] | None = None
         self.closed = False
         self.halting: str | None = None
         self.state: ActorState = "starting"
         self.tasks: set[asyncio.Task[Outcome]] | None = None
         self.inflight = 0
         self.current: Any = None
-        self.since = 0.0
+        self.since = self.used = 0.0
         self.handled = self.failed = self.restarts = 0
         self.failures: list[float] | None = None
 
@@ -351,7 +352,7 @@ class Mailbox:
     def bounce(self, envelope: Envelope) -> None:
         """Send a message on from a closed mailbox: to its new home, else to the dead letters."""
         if self.home is not None and not self.actor.system.closing:
-            self.home(envelope)
+            self.home(self.actor.name, envelope)
             return
         stop = isinstance(envelope.message, _ActorStop)
         if not stop:
