@@ -68,7 +68,8 @@ class Outbox:
     def put(self, topic: str, data: bytes, newest_wins: bool = False) -> None:
         """Send now if the client takes it, else when it does."""
         if not self._flying and not self._queue:
-            self._write(data)
+            if not self._closed and (pending := self._send(data)) is not None:
+                self._fly(data, pending)
         elif newest_wins and topic in self._newest:
             self._replace(topic, data)
         elif self._dropped or self._is_full(len(data)):
@@ -126,8 +127,10 @@ class Outbox:
         if self._closed:
             return
         pending = self._send(data)
-        if pending is None:
-            return
+        if pending is not None:
+            self._fly(data, pending)
+
+    def _fly(self, data: bytes, pending: "Future[None]") -> None:
         self._flying = len(data)
         self._flying_since = self._clock()
         pending.add_done_callback(self._written)

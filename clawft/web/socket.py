@@ -194,12 +194,21 @@ class EventSocket(Guarded, WebSocketHandler):
         stream = self._stream
         if self._is_plain and not stream.writing():
             # Half the cost of stream.write, which makes a future and a lambda each time.
-            sent = _sent(stream, data)
-            if sent == len(data):
+            try:
+                sent = stream.socket.send(data)
+                if sent == len(data):
+                    return None
+                data = data[sent:]
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                stream.close(exc_info=error)
                 return None
-            data = data[sent:]
+        return self._written(data)
+
+    def _written(self, data: bytes) -> "asyncio.Future[None] | None":
         try:
-            written: asyncio.Future[None] = stream.write(data)
+            written: asyncio.Future[None] = self._stream.write(data)
         except StreamClosedError:
             return None
         return written
@@ -214,17 +223,6 @@ class EventSocket(Guarded, WebSocketHandler):
         self.site.sockets.remove(self)
         for task in tuple(self._tasks):
             task.cancel()
-
-
-def _sent(stream: Any, data: bytes) -> int:
-    """Bytes that the kernel took at once."""
-    try:
-        return int(stream.socket.send(data))
-    except BlockingIOError:
-        return 0
-    except OSError as error:
-        stream.close(exc_info=error)
-        return len(data)
 
 
 def _lagged(topic: str, dropped: int) -> bytes:

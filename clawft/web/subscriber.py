@@ -53,13 +53,14 @@ class Subscriber:
 
     def hear(self, frame: Frame) -> None:
         """A frame of a topic. Called on the loop thread."""
-        if frame.topic in self._held:
+        topic = frame.topic
+        if topic in self._held:
             self._hold(frame)
-        elif frame.topic in self._topics:
-            self._outbox.put(frame.topic, self._wrap(frame), frame.newest_wins)
+        elif topic in self._topics:
+            self._outbox.put(topic, self._wrap(frame), frame.newest_wins)
         else:
             # Only when the note that we left could not be delivered.
-            self._tell_events(None if self._gone else frame.topic)
+            self._tell_events(None if self._gone else topic)
 
     def _catch_up(self, topic: str, greeting: bytes, missed: tuple[Frame, ...], held: list[Frame]) -> None:
         parts = [greeting] if greeting else []

@@ -67,6 +67,7 @@ def listen(port: int, count: int, topic: str, *, reads: bool) -> None:
     if not reads:
         sys.stdin.read()
         return
+    room = bytearray(1 << 16)  # one for all: a fresh one each time is 16 pages for the kernel to clear
     with selectors.EpollSelector() as selector:
         for sock in socks:
             sock.setblocking(False)
@@ -76,7 +77,7 @@ def listen(port: int, count: int, topic: str, *, reads: bool) -> None:
             for key, _ in selector.select():
                 if key.fileobj is sys.stdin:
                     return
-                cast(socket.socket, key.fileobj).recv(1 << 16)
+                cast(socket.socket, key.fileobj).recv_into(room)
 
 
 def _subscribed(port: int, topic: str) -> socket.socket:

@@ -49,6 +49,8 @@ from clawft.web.socket import EventSocket
 PATH = "/api/tools"
 TEXT = "The quick brown fox jumps over the lazy dog. " * 4
 MB = 1_000_000
+ROOMY = Limits(sockets=20_000, connections=20_000, ping_seconds=600.0)
+"""The bench's clients answer no ping."""
 LISTENS = re.compile(r"clawft listens on (http://\S+)")
 
 
@@ -287,9 +289,7 @@ async def _served(
         system.spawn(Events, "events", store=EventStore(store))
         system.spawn(Tokens, "tokens", store=TokenStore(store), secret=secret)
         system.spawn(Tools, "tools")
-        server = Server(
-            system, port=0, routes=routes, limits=limits or Limits(sockets=20_000, connections=20_000)
-        )
+        server = Server(system, port=0, routes=routes, limits=limits or ROOMY)
         server.start()
         try:
             yield system, server
