@@ -23,8 +23,8 @@ _FOUND = struct.Struct("=4x36s12x8x4xII")
 class Peers:
     """Looks peers up in the kernel's table of connections, once a connection.
 
-    The kernel is asked for the one row (20 us). Where it cannot be, a thread reads the whole table: 6 to 20 ms
-    with thousands of connections.
+    The kernel is asked for the one row (20 us). Where it cannot be, a thread reads the whole table, 6 to
+    20 ms when there are thousands of connections.
     """
 
     def __init__(self) -> None:
