@@ -11,6 +11,7 @@ from clawft.actors.agent import Agent, Describe, Known
 from clawft.actors.agent_records import AgentRecords
 from clawft.actors.clock import Clock, utc_now
 from clawft.actors.missing import missing
+from clawft.actors.publish import publish
 from clawft.actors.whole import whole
 from clawft.domain.agents import (
     AgentDetail,
@@ -37,7 +38,6 @@ from clawft.messages.agents import (
     StopAgent,
 )
 from clawft.messages.config import ConfigChanged, WatchConfig
-from clawft.messages.events import Publish
 from clawft.messages.sessions import StopAgentTurns
 from clawft.runtime import Actor, ChildFailed, Reply, Restart, on
 from clawft.runtime.supervision import Strategy
@@ -281,4 +281,4 @@ class Agents(Actor):
     def _tell_status(self, known: Known) -> None:
         if known.status != known.told:
             known.told = known.status
-            self.tell("events", Publish(event=AgentStatusChanged(agent_id=known.id, status=known.status)))
+            publish(self, AgentStatusChanged(agent_id=known.id, status=known.status))

@@ -5,6 +5,7 @@ from asyncio import CancelledError
 
 from pykka import ActorDeadError
 
+from clawft.actors.publish import publish
 from clawft.actors.whole import whole
 from clawft.domain.canvas import Board, CanvasElement, checked, told
 from clawft.domain.events import CanvasChanged
@@ -12,7 +13,6 @@ from clawft.domain.sessions import ChatMessage
 from clawft.domain.values import Ok
 from clawft.errors import Busy, Conflict, NotFound, StorageFull
 from clawft.messages.canvas import Draw, GetCanvas, Interact
-from clawft.messages.events import Publish
 from clawft.messages.sessions import SendMessage
 from clawft.runtime import Actor, MailboxFull, Reply, on
 from clawft.store.canvas import CanvasStore
@@ -47,15 +47,8 @@ class Canvas(Actor):
         after = self._board.after(command, ask.session_key)
         await self._store.change(self._board.elements, after.elements)
         self._board = after
-        self._publish(Publish(CanvasChanged(command)))
+        publish(self, CanvasChanged(command))
         return len(after)
-
-    def _publish(self, note: Publish) -> None:
-        """What is committed has happened: if it cannot be told of, that is a dead letter and no failure."""
-        try:
-            self.tell("events", note)
-        except MailboxFull as error:
-            self.system.dead_letters.add("events", note, str(error))
 
     @on(Interact)
     def interact(self, ask: Interact) -> Ok:

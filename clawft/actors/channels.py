@@ -4,10 +4,10 @@ import logging
 
 import msgspec
 
+from clawft.actors.publish import publish
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.events import ChannelChanged
 from clawft.messages.channels import ChannelReport, ChannelUsed, ListChannels
-from clawft.messages.events import Publish
 from clawft.runtime import Actor, Tell, on
 from clawft.store.channels import ChannelStore
 
@@ -77,7 +77,7 @@ class Channels(Actor):
 
     def _put(self, channel: ChannelStatus) -> None:
         self._channels[channel.name] = channel
-        self.tell("events", Publish(ChannelChanged(channel)))
+        publish(self, ChannelChanged(channel))
 
     def _save(self) -> None:
         """One write at a time, of the latest counts, so that a busy channel does not flood the store."""

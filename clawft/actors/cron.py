@@ -7,6 +7,7 @@ import schedule
 from clawft.actors.clock import Clock, utc_now
 from clawft.actors.job import Job
 from clawft.actors.new_key import new_key
+from clawft.actors.publish import publish
 from clawft.actors.ticker import steady
 from clawft.actors.whole import whole
 from clawft.domain.cron import CronJob
@@ -14,7 +15,6 @@ from clawft.domain.events import CronRan
 from clawft.domain.values import Success
 from clawft.errors import NotFound
 from clawft.messages.cron import CreateJob, DeleteJob, GetJob, ListJobs, RunJob, Tick, UpdateJob
-from clawft.messages.events import Publish
 from clawft.runtime import Actor, ChildFailed, Ref, Reply, Tell, on
 from clawft.store.cron import CronStore
 
@@ -45,7 +45,7 @@ class Cron(Actor):
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for run in await self._store.interrupt_open(self._now()):
             name = (await self._store.get(run.job_id)).name
-            self.tell("events", Publish(CronRan(run.job_id, name, "interrupted", run.slot)))
+            publish(self, CronRan(run.job_id, name, "interrupted", run.slot))
         for job in await self._store.all():
             self._start_job(job.id)
         if self._tick is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from clawft.actors.clock import Clock, utc_now
 from clawft.actors.insist import insist
 from clawft.actors.new_key import new_key
+from clawft.actors.publish import publish
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT
 from clawft.domain.complexity import complexity
@@ -35,7 +36,6 @@ from clawft.messages.delegation import (
     ListRules,
     PutRule,
 )
-from clawft.messages.events import Publish
 from clawft.messages.sessions import OpenSession, SendMessage
 from clawft.runtime import Actor, Reply, on
 from clawft.store.delegations import DelegationStore
@@ -66,7 +66,7 @@ class Delegation(Actor):
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for left in await self._store.fail_open(self._now(), "the host stopped while it ran"):
-            self.tell("events", Publish(DelegationChanged(left)))
+            publish(self, DelegationChanged(left))
 
     @on(ListActive)
     def active(self, _: ListActive) -> tuple[ActiveDelegation, ...]:
@@ -173,7 +173,7 @@ class Delegation(Actor):
     def _changed(self, delegation: ActiveDelegation) -> None:
         if delegation.status in ("pending", "running"):
             self._active[delegation.task_id] = delegation
-        self.tell("events", Publish(DelegationChanged(delegation)))
+        publish(self, DelegationChanged(delegation))
 
 
 def _why(error: Exception) -> str:

@@ -52,7 +52,7 @@ class Events(Actor):
     passed on, and is a gap to whoever asks for it later.
     """
 
-    mailbox_limit = 10_000
+    mailbox_limit = 100_000  # a thousand turns that begin at once tell of 12,000 stages
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import msgspec
 
 from clawft.actors.clock import Clock
 from clawft.actors.insist import NOT_NOW, insist
+from clawft.actors.publish import publish
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT
 from clawft.domain.cron import CronJob, Firing, RunState, Task, firing
@@ -15,7 +16,6 @@ from clawft.domain.events import CronRan
 from clawft.domain.values import UNSET, Success, UnsetType
 from clawft.errors import ClawftError, Conflict
 from clawft.messages.cron import RunJob, Tick, UpdateJob
-from clawft.messages.events import Publish
 from clawft.messages.sessions import OpenSession, SendMessage
 from clawft.runtime import Actor, on
 from clawft.store.columns import column
@@ -144,4 +144,4 @@ class Job(Actor):
 
     def _publish(self, status: str, slot: datetime, detail: str = "") -> None:
         ran = CronRan(self.name, self._job.name, status, slot, detail or UNSET)
-        self.tell("events", Publish(ran))
+        publish(self, ran)

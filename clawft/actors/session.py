@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from clawft.actors.beside import beside
 from clawft.actors.pipeline import Ending, Parts, Pipeline
+from clawft.actors.publish import publish
 from clawft.actors.turn import OpenTurn
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT
@@ -15,7 +16,6 @@ from clawft.domain.turns import EndedTurn, TurnEnd
 from clawft.domain.values import Ok
 from clawft.errors import Busy, ClawftError, NotFound, StorageFull, Unavailable
 from clawft.messages.agents import Brief, ListAgents
-from clawft.messages.events import Publish
 from clawft.messages.sessions import (
     DeleteSession,
     EndTurns,
@@ -225,7 +225,4 @@ class Session(Actor):
         return DEFAULT_AGENT if DEFAULT_AGENT in ids else ids[0]
 
     def _publish(self, event: Event) -> None:
-        try:
-            self.tell("events", Publish(event))
-        except MailboxFull as error:
-            log.warning("an event of %s is not passed on: %s", self.path, error)
+        publish(self, event)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
+from clawft.actors.publish import publish
 from clawft.actors.tools_remote import OpenCalls, RemoteTool
 from clawft.domain.events import ToolCalled
 from clawft.domain.tools import (
@@ -20,7 +21,6 @@ from clawft.drivers.tools.base import Tool
 from clawft.drivers.tools.files import file_tools
 from clawft.drivers.tools.workspace import Workspace
 from clawft.errors import ClawftError, Conflict, NotFound
-from clawft.messages.events import Publish
 from clawft.messages.tools import (
     AnswerToolCall,
     CallTool,
@@ -127,7 +127,7 @@ class Tools(Actor):
         return offer.info
 
     def _publish(self, called: ToolCalled) -> None:
-        self.tell("events", Publish(called))
+        publish(self, called)
 
     @on(RemoveTool, control=True)
     def remove(self, ask: RemoveTool) -> Success:

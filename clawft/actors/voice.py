@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
+from clawft.actors.publish import publish
 from clawft.domain.events import VoiceChanged
 from clawft.domain.values import Ok, Success
 from clawft.domain.voice import (
@@ -16,7 +17,6 @@ from clawft.domain.voice import (
 )
 from clawft.errors import Conflict
 from clawft.messages.channels import ChannelReport
-from clawft.messages.events import Publish
 from clawft.messages.voice import GetVoiceStatus, PushToTalk, PutVoiceSettings, TestMic, TestSpeaker
 from clawft.runtime import Actor, Tell, on
 from clawft.store.settings import SettingsStore
@@ -93,7 +93,7 @@ class Voice(Actor):
             settings = ask.applied_to(self._settings)
             await self._store.put(SETTINGS, settings)
             self._settings = settings
-        self.tell("events", Publish(VoiceChanged(VoiceStatusChange(state="idle"))))
+        publish(self, VoiceChanged(VoiceStatusChange(state="idle")))
         return Success()
 
     @on(PushToTalk)
