@@ -26,6 +26,7 @@ from clawft.actors.tools import Tools
 from clawft.actors.tools_canvas import RenderUi
 from clawft.actors.tools_delegate import DelegateTask
 from clawft.actors.tools_memory import MemoryDelete, MemoryRead, MemoryWrite
+from clawft.actors.tools_results import ReadResultTool
 from clawft.actors.voice import Voice
 from clawft.domain.events import ActorHappened
 from clawft.drivers.agent_files import AgentFolder
@@ -173,7 +174,7 @@ class App:
         return Workspace(folder)
 
     def _tools(self) -> Iterator[Tool]:
-        for kind in (MemoryRead, MemoryWrite, MemoryDelete, RenderUi, DelegateTask):
+        for kind in (MemoryRead, MemoryWrite, MemoryDelete, RenderUi, DelegateTask, ReadResultTool):
             yield kind(self.system)
 
     async def _ready(self) -> None:

@@ -153,7 +153,7 @@ class Connection(TCPClient):
 
 
 def http_request(url: str, request: Request, token: str | None) -> HTTPRequest:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = dict(request.headers) | ({"Authorization": f"Bearer {token}"} if token else {})
     if request.body is not None:
         headers["Content-Type"] = "application/json"
     return HTTPRequest(

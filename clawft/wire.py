@@ -9,6 +9,7 @@ import msgspec
 
 from clawft.errors import Busy, ClawftError, Invalid, Unavailable
 from clawft.runtime import Ask
+from clawft.web.form import HEADERS
 from clawft.web.openapi import answer_type
 from clawft.web.problems import ErrorDetail, Problem, refusal
 from clawft.web.routes import ROUTES, Route
@@ -37,6 +38,7 @@ class Request(NamedTuple):
     path: str
     body: bytes | None
     patience: float
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def request_for(message: Ask[Any]) -> Request:
@@ -44,12 +46,16 @@ def request_for(message: Ask[Any]) -> Request:
     route = route_of(type(message))
     members: Json = msgspec.to_builtins(message)
     members.pop("caller", None)
+    named = {header: members.pop(name, "") for name, header in HEADERS.items()}
+    headers = tuple((header, value) for header, value in named.items() if value)
     path = fill(route.path, members)
     if route.method in ("GET", "DELETE"):
         query = {name: plain(value) for name, value in members.items() if value is not None}
-        return Request(route.method, path + (f"?{urlencode(query)}" if query else ""), None, route.patience)
+        return Request(
+            route.method, path + (f"?{urlencode(query)}" if query else ""), None, route.patience, headers
+        )
     body = members.get(route.body) if route.body else members
-    return Request(route.method, path, msgspec.json.encode(body), route.patience)
+    return Request(route.method, path, msgspec.json.encode(body), route.patience, headers)
 
 
 def fill(path: str, members: Json) -> str:

@@ -149,7 +149,9 @@ class Delegation(Actor):
         )
         await self._store.running(delegation.task_id)
         self._changed(delegation.now("running", self._now()))
-        return (await self.ask("sessions", SendMessage(child_key, ask.task))).content
+        return (
+            await self.ask("sessions", SendMessage(child_key, ask.task, request_id=ask.request_id))
+        ).content
 
     async def _who(self, target: str, asker: str) -> tuple[str, str]:
         """Agent and model: a target that no agent is called by is a model, and the asker's agent uses it."""

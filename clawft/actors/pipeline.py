@@ -11,10 +11,13 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from clawft.actors.around import Around
 from clawft.actors.chunks import Chunks
 from clawft.actors.clock import Clock
+from clawft.actors.guards import Guard, LimitReached, Whose
 from clawft.actors.progress import Progress
-from clawft.actors.transport import LimitReached, Transport
+from clawft.actors.story import Story
+from clawft.actors.transport import Transport
 from clawft.domain.agents import AgentSpec
 from clawft.domain.complexity import complexity
 from clawft.domain.config import AgentDefaults, ConfigData
@@ -24,7 +27,6 @@ from clawft.domain.models import ModelMessage, ModelRequest
 from clawft.domain.pipeline import Stage, StageChange, StageStatus
 from clawft.domain.routing import Kind, Route, kind_of, route
 from clawft.domain.scoring import GOOD, score
-from clawft.domain.sessions import SessionRecord
 from clawft.domain.skills import SkillData
 from clawft.domain.turns import TurnEnd
 from clawft.drivers.models.registry import Found, Models
@@ -71,6 +73,8 @@ class Parts:
     models: Models
     now: Clock
     time_limit: float = TIME_LIMIT
+    guards: tuple[Guard, ...] = ()
+    """Asked before every call of a model or a tool."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,24 @@ class Ending:
 
     end: TurnEnd
     error: ClawftError | None = None
+    words: str = ""
+    """Put at the end of the answer, in the place of the usual ones."""
+
+
+class Place(Protocol):
+    """What a pipeline wants to know of, and of the session its turn stands in."""
+
+    async def keep(self) -> None:
+        """Returns when all that the turn has done so far is on the disk."""
+
+    async def said_meanwhile(self) -> tuple[str, ...]:
+        """Messages for the model that came since; they belong to this turn now."""
+
+    def ends_after_step(self) -> bool:
+        """Whether the turn was asked to go no further than the step it is in."""
+
+    def waiting(self) -> frozenset[str]:
+        """Ids of the turns that wait behind this one."""
 
 
 class Pipeline:
@@ -86,24 +108,29 @@ class Pipeline:
 
     def __init__(
         self,
-        turn_id: str,
+        whose: Whose,
         content: str,
         *,
-        session: SessionRecord,
+        place: Place,
         parts: Parts,
         ask: Asks,
         publish: Publishes,
+        first_step: int = 0,
     ) -> None:
-        self._id = turn_id
+        self._whose = whose
+        self._id = whose.turn_id
         self._content = content
-        self._session = session
+        self._session = session = whose.session
+        self._place = place
         self._parts = parts
         self._ask = ask
         self._publish = publish
         self._began = perf_counter()
         self._kind: Kind = "chat"
         self._config = ConfigData()
-        self.progress = Progress(Chunks(lambda text: publish(ChunkAdded(session.key, text))))
+        self._deadline: asyncio.Timeout | None = None
+        chunks = Chunks(lambda text: publish(ChunkAdded(session.key, text)))
+        self.progress = Progress(chunks, Story(parts.now, first_step))
 
     @property
     def latency_ms(self) -> int:
@@ -125,10 +152,10 @@ class Pipeline:
 
     async def _answered(self) -> Ending:
         try:
-            async with asyncio.timeout(self._parts.time_limit):
+            async with asyncio.timeout(self._parts.time_limit) as self._deadline:
                 await self._answer()
         except LimitReached as limit:
-            return Ending(limit.end)
+            return Ending(limit.end, words=limit.words)
         except TimeoutError:
             return Ending("time_limit")
         except Conflict as error:
@@ -178,7 +205,8 @@ class Pipeline:
         tools = await self._ask("tools", ToolSpecs(agent.tools))
         rows = await self._parts.sessions.latest(self._session.key, HISTORY_MESSAGES)
         prompt = system_prompt(agent, await self._skills(agent))
-        shown = history(taken_before(rows, self._id), HISTORY_TOKENS)
+        earlier = taken_before(rows, self._id, self._place.waiting())
+        shown = history(earlier, HISTORY_TOKENS)
         limits = _limits(agent)
         return ModelRequest(
             model=found.name,
@@ -192,14 +220,31 @@ class Pipeline:
         return await self._ask("skills", ListSkills()) if agent.skills else ()
 
     def _transport(self, found: Found, chosen: Route) -> Transport:
-        return Transport(
-            found,
-            chosen.tier,
-            session=self._session,
-            progress=self.progress,
-            tools=lambda call: self._ask("tools", call),
+        around = Around(
+            whose=self._whose,
             now=self._parts.now,
+            tools=lambda call: self._ask("tools", call),
+            guards=self._parts.guards,
+            parked=self._parked,
+            keep=self._place.keep,
+            said_meanwhile=self._place.said_meanwhile,
+            ends_after_step=self._place.ends_after_step,
         )
+        return Transport(found, chosen.tier, progress=self.progress, around=around)
+
+    @contextmanager
+    def _parked(self) -> Iterator[None]:
+        """The time spent inside is not the turn's."""
+        deadline, loop = self._deadline, asyncio.get_running_loop()
+        if deadline is None or (until := deadline.when()) is None:
+            yield
+            return
+        left = until - loop.time()
+        deadline.reschedule(None)
+        try:
+            yield
+        finally:
+            deadline.reschedule(loop.time() + left)
 
     def _score(self, end: TurnEnd) -> float:
         progress = self.progress

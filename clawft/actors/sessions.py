@@ -2,34 +2,47 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from clawft.actors.beside import beside
 from clawft.actors.clock import Clock, utc_now
+from clawft.actors.guards import Guard
 from clawft.actors.new_key import new_key
 from clawft.actors.pipeline import TIME_LIMIT, Parts
 from clawft.actors.session import Session
 from clawft.actors.whole import whole
 from clawft.domain.sessions import ChatMessage, SessionDetail, SessionExport, SessionRecord, SessionSummary
-from clawft.domain.turns import Turn
-from clawft.domain.values import Ok
+from clawft.domain.steps import Excerpt, excerpt, shown
+from clawft.domain.turns import Turn, TurnStory
+from clawft.domain.values import UNSET, Ok, UnsetType
 from clawft.drivers.models.registry import Models
-from clawft.errors import Conflict, Unavailable
+from clawft.errors import Conflict, NotFound, Unavailable
 from clawft.messages.agents import GetAgent
 from clawft.messages.sessions import (
+    Accepted,
     CloseSessions,
     CountSessions,
     CreateSession,
     DeleteSession,
     EndTurns,
     ExportSession,
+    GetLine,
     GetSession,
+    GetTurn,
     ListSessions,
     ListTurns,
+    OpenLine,
     OpenSession,
+    PutMessage,
+    ReadResult,
     SendMessage,
     StopAgentTurns,
     Stopped,
     StopSession,
+    TakeAgain,
 )
 from clawft.runtime import Actor, Directory, Ref, Reply, System, on
 from clawft.store.outcomes import OutcomeStore
@@ -53,14 +66,22 @@ def spawn_sessions(
     now: Clock = utc_now,
     time_limit: float = TIME_LIMIT,
     idle: float = 300.0,
+    guards: Sequence[Guard] = (),
 ) -> Ref:
     """Start ``sessions`` and what it finds its sessions with.
 
-    ``time_limit``: seconds one turn may take. ``idle``: seconds after which a session without a turn sleeps.
+    ``guards`` are asked before every call of a model or a tool. ``time_limit``: seconds one turn may take.
+    ``idle``: seconds after which a session without a turn sleeps.
     The directory is made here and not by the actor, so that sessions outlive a restart of it.
     """
     parts = Parts(
-        SessionStore(store), TurnStore(store), OutcomeStore(store), models, now=now, time_limit=time_limit
+        SessionStore(store),
+        TurnStore(store),
+        OutcomeStore(store),
+        models,
+        now=now,
+        time_limit=time_limit,
+        guards=tuple(guards),
     )
     directory: Directory = system.virtual(
         Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire), idle=idle
@@ -81,9 +102,16 @@ class Sessions(Actor):
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         """Turns that the last host left open are ended before anything is asked."""
         if not self._directory.active():  # else only this actor has begun anew, and its sessions are at work
-            for turn in await self._parts.turns.interrupt_open(self._parts.now()):
-                log.warning("turn %s of %s was interrupted when the host died", turn.id, turn.session_key)
+            await self._pick_up()
         self._count = await self._parts.sessions.count()
+
+    async def _pick_up(self) -> None:
+        left = await self._parts.turns.interrupt_open(self._parts.now())
+        for turn in left.ended:
+            log.warning("turn %s of %s was interrupted when the host died", turn.id, turn.session_key)
+        for turn in left.again:
+            log.warning("turn %s of %s begins again: the host died under it", turn.id, turn.session_key)
+            self._directory.ask(turn.session_key, TakeAgain(turn))
 
     # -- all of them
 
@@ -97,7 +125,8 @@ class Sessions(Actor):
 
     @on(CreateSession)
     def create(self, message: CreateSession) -> Reply[SessionSummary]:
-        record = SessionRecord(new_key("sess"), message.agent_id, self._parts.now())
+        mode = "" if isinstance(message.mode, UnsetType) else message.mode
+        record = SessionRecord(new_key("sess"), message.agent_id, self._parts.now(), mode=mode)
         return beside(self, whole(self._create(record))).reply
 
     @on(OpenSession)
@@ -147,12 +176,56 @@ class Sessions(Actor):
     async def _turns(self, key: str) -> tuple[Turn, ...]:
         if await self._parts.sessions.find(key) is None:
             raise no_session(key)
-        return await self._parts.turns.list(key)
+        line = await self._line(key)
+        turns = await self._parts.turns.list(key)
+        if any(turn.ended_at is UNSET and turn.id not in line for turn in turns):
+            # One was accepted or ended between the two looks.
+            line, turns = await self._line(key), await self._parts.turns.list(key)
+        return tuple(_as_it_is(turn, line) for turn in turns)
+
+    async def _line(self, key: str) -> dict[str, tuple[int, OpenLine]]:
+        """The open turns of a session by id, each with its place in the line."""
+        if key not in self._directory:
+            return {}
+        line = await self._directory.ask(key, GetLine())
+        return {turn.turn_id: (place, turn) for place, turn in enumerate(line)}
+
+    @on(GetTurn)
+    def turn(self, message: GetTurn) -> Reply[TurnStory]:
+        return beside(self, self._story(message)).reply
+
+    async def _story(self, message: GetTurn) -> TurnStory:
+        line = await self._line(message.key)
+        story = await self._parts.turns.story(message.key, message.id)
+        live = line[story.id][1].steps if story.id in line and story.ended_at is UNSET else ()
+        numbers = {step.number for step in live}
+        kept = tuple(step for step in story.steps if step.number not in numbers)
+        return _as_it_is(replace(story, steps=tuple(map(shown, (*kept, *live)))), line)
+
+    @on(ReadResult)
+    def result(self, message: ReadResult) -> Reply[Excerpt]:
+        return beside(self, self._result(message)).reply
+
+    async def _result(self, message: ReadResult) -> Excerpt:
+        for _, turn in (await self._line(message.key)).values():
+            for step in reversed(turn.steps):
+                if step.call_id == message.call_id and isinstance(step.result, str):
+                    return excerpt(step.result, message.offset, message.limit)
+        kept = await self._parts.turns.result(message.key, message.call_id)
+        if kept is None:
+            raise NotFound(f"no tool call of this session with the id {message.call_id[:100]} has a result")
+        return excerpt(kept, message.offset, message.limit)
 
     # -- one of them, at work
 
     @on(SendMessage)
     def send(self, message: SendMessage) -> Reply[ChatMessage]:
+        if self._closing:
+            raise Unavailable("the host is shutting down", retry_after=5.0)
+        return self._directory.ask(_possible(message.key), message)
+
+    @on(PutMessage)
+    def put(self, message: PutMessage) -> Reply[Accepted]:
         if self._closing:
             raise Unavailable("the host is shutting down", retry_after=5.0)
         return self._directory.ask(_possible(message.key), message)
@@ -188,6 +261,21 @@ class Sessions(Actor):
                     await end
         except TimeoutError:
             log.error("not every turn ended in time; the next start will find them interrupted")
+
+
+_T = TypeVar("_T", bound=Turn)
+
+
+def _as_it_is(turn: _T, line: Mapping[str, tuple[int, OpenLine]]) -> _T:
+    """A turn as the session at work says. One that is open and in no line has nobody who works on it."""
+    if turn.ended_at is not UNSET:
+        return turn
+    if turn.id not in line:
+        return replace(turn, state="interrupted")
+    place, live = line[turn.id]
+    if live.running:
+        return replace(turn, state="running")
+    return replace(turn, state="queued", position=max(1, place))
 
 
 def _possible(key: str) -> str:

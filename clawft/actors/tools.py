@@ -8,6 +8,7 @@ from clawft.actors.publish import publish
 from clawft.actors.tools_remote import OpenCalls, RemoteTool
 from clawft.domain.events import ToolCalled
 from clawft.domain.tools import (
+    MOST_KEPT,
     ArgumentCheck,
     ToolCall,
     ToolInfo,
@@ -95,7 +96,7 @@ class Tools(Actor):
 
     @on(CallTool)
     async def call(self, ask: CallTool) -> ToolResult:
-        return capped(await self._outcome(ask))
+        return capped(await self._outcome(ask), MOST_KEPT)
 
     async def _outcome(self, ask: CallTool) -> ToolResult:
         try:
@@ -110,7 +111,16 @@ class Tools(Actor):
         tool, check = self._find(ask.name)
         if complaint := check(ask.arguments):
             return ToolResult(f"{ask.name} was not called: {complaint}", is_error=True)
-        call = ToolCall(ask.name, ask.arguments, ask.session_key, ask.agent_id, ask.call_id, ask.depth)
+        call = ToolCall(
+            ask.name,
+            ask.arguments,
+            ask.session_key,
+            ask.agent_id,
+            ask.call_id,
+            ask.depth,
+            ask.turn_id,
+            ask.request_id,
+        )
         return await _in_time(tool, call)
 
     # -- tools from outside

@@ -51,6 +51,7 @@ class DelegateTask:
                 target=wanted.target or None,
                 agent_id=call.agent_id,
                 depth=call.depth,
+                request_id=call.request_id,
             ),
         )
         if delegated.status == "completed":

@@ -1,6 +1,6 @@
 """Context: what a model is shown of the conversation, within a budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import takewhile
 
 from clawft.domain.agents import AgentSpec
@@ -51,16 +51,19 @@ def history(turns: Sequence[Sequence[ChatMessage]], budget: int) -> tuple[ModelM
 
 
 def taken_before(
-    rows: Iterable[tuple[str | None, ChatMessage]], turn_id: str
+    rows: Iterable[tuple[str | None, ChatMessage]], turn_id: str, waiting: Container[str | None] = ()
 ) -> tuple[tuple[ChatMessage, ...], ...]:
     """Stored messages, each with the id of its turn, as the turns that were taken before ``turn_id``.
 
     A message that came while another was being answered lies between that one and its answer, so they are
-    put together by turn. What waits behind ``turn_id`` is left out, and so is an oldest turn without its
+    put together by turn. What waits behind ``turn_id`` is left out, though it
+    may have come before, and so is an oldest turn without its
     beginning: an answer to nothing. A message of no turn stands for itself.
     """
     turns: dict[object, list[ChatMessage]] = {}
     for at, (turn, message) in enumerate(rows):
+        if turn is not None and turn in waiting:
+            continue
         turns.setdefault(at if turn is None else turn, []).append(message)
     earlier = takewhile(lambda turn: turn[0] != turn_id, turns.items())
     return tuple(

@@ -7,6 +7,11 @@ from clawft.domain.values import UNSET, UnsetType, Value
 
 Role = Literal["user", "assistant", "system", "tool"]
 
+Mode = Literal["queue", "steer", "collect", "interrupt"]
+"""What becomes of a message that comes while a turn runs: it waits in line; it is given to the model at the
+next step; it waits and is joined with others that do into one turn; it ends the turn and is next."""
+MODES: tuple[Mode, ...] = ("queue", "steer", "collect", "interrupt")
+
 VOICE_SESSION = "voice"
 """Reserved: the conversation held aloud. Made on first use."""
 
@@ -62,3 +67,5 @@ class SessionRecord(Value, frozen=True):
     """The session whose turn delegated this one; empty: nobody's."""
     depth: int = 0
     """How many delegations it is inside of."""
+    mode: Mode | Literal[""] = ""
+    """For messages that name none; empty: as the agent says."""

@@ -15,7 +15,9 @@ from clawft.errors import Invalid
 Effect = Literal["read", "write", "network", "process", "device"]
 
 MAX_OUTPUT = 64 * 1024
-"""Bytes of a result that reach the model: its head and its tail."""
+"""Bytes of what one tool gives by itself: its head and its tail."""
+MOST_KEPT = 1024 * 1024
+"""Bytes of a result that are kept, to be read by range. How much of it a model is shown, its turn decides."""
 
 MAX_SCHEMA = 64 * 1024
 """Bytes of JSON one schema may be."""
@@ -50,6 +52,9 @@ class ToolCall(Value, frozen=True):
     call_id: str = ""
     depth: int = 0
     """How many delegations the calling turn is inside of."""
+    turn_id: str = ""
+    request_id: str = ""
+    """The request the calling turn works for."""
 
 
 class ToolResult(Value, frozen=True):

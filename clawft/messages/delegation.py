@@ -74,3 +74,5 @@ class Delegate(Ask[Delegated], frozen=True):
     """Who asks; also who answers when the target is a model. Empty: the default agent."""
     depth: int = 0
     """How many delegations this one is inside of."""
+    request_id: str = ""
+    """The request the asking turn works for; the child's turn works for it too."""

@@ -35,6 +35,9 @@ class CallTool(Ask[ToolResult], frozen=True):
     call_id: str = ""
     depth: int = 0
     """How many delegations the calling turn is inside of."""
+    turn_id: str = ""
+    request_id: str = ""
+    """The request the calling turn works for."""
 
 
 class RegisterTool(Ask[ToolInfo], frozen=True):

@@ -53,6 +53,10 @@ class Directory:
         with self._lock:
             return tuple(self._live)
 
+    def __contains__(self, key: str) -> bool:
+        with self._lock:
+            return key in self._live
+
     def ask(self, key: str, message: Ask[R]) -> Reply[R]:
         reply: Reply[R] = Reply()
         self._put(key, Envelope(message, reply))

@@ -12,6 +12,7 @@ from clawft.store.database import user_version
 from clawft.store.failures import storage_failure
 from clawft.store.first_tables import FIRST_TABLES
 from clawft.store.folder import make_private, sync_folder
+from clawft.store.turn_tables import TURN_TABLES
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,13 @@ def first_tables(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables,)
+def turn_steps(raw: sqlite3.Connection) -> None:
+    """2: turns keep their steps, modes, attempts and keys; sessions keep a summary."""
+    for statement in TURN_TABLES:
+        raw.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps)
 
 
 def migrate(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

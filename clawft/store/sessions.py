@@ -10,10 +10,10 @@ from clawft.domain.sessions import ChatMessage, SessionDetail, SessionRecord, Se
 from clawft.domain.values import UNSET
 from clawft.errors import Conflict, NotFound
 from clawft.runtime import Reply
-from clawft.store.columns import json_text, moment_text
+from clawft.store.columns import given, json_text, moment_text
 from clawft.store.database import connection
 from clawft.store.store import Store
-from clawft.store.tables import SessionRow
+from clawft.store.tables import MessageRow, SessionRow
 
 # By hand, because these run for every message: Peewee takes 30 times as long to build a row.
 _ADD_MESSAGE = """
@@ -91,6 +91,10 @@ def add_messages(key: str, messages: Iterable[ChatMessage], turn_id: str | None 
         raw.execute(_COUNT_MESSAGES, (number, said_at, key))
 
 
+def said(row: MessageRow) -> ChatMessage:
+    return ChatMessage(row.role, row.content, row.timestamp, given(row.tool_calls))
+
+
 def no_session(key: str) -> NotFound:
     return NotFound(f"no session has the key {key[:200]}")
 
@@ -111,7 +115,8 @@ def _find(key: str) -> SessionRecord | None:
     row = SessionRow.get_or_none(SessionRow.key == key)
     if row is None:
         return None
-    return SessionRecord(row.key, row.agent_id, row.created_at, row.model, row.parent_key, row.depth)
+    mode: Any = row.mode
+    return SessionRecord(row.key, row.agent_id, row.created_at, row.model, row.parent_key, row.depth, mode)
 
 
 def _list() -> tuple[SessionSummary, ...]:

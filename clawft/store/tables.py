@@ -29,6 +29,8 @@ class SessionRow(Table):
     """Not empty: the one model this session was made for, whatever its agent says."""
     depth = pw.IntegerField(default=0)
     """How many delegations this session is inside of."""
+    mode = pw.TextField(default="")
+    """What a message does that comes while a turn runs; empty: as the agent says."""
     message_count = pw.IntegerField(default=0)
     """Also the number of the last message: a message's ``seq`` is counted from it."""
     created_at = MomentField()
@@ -71,9 +73,52 @@ class TurnRow(Table):
     input_cost_usd = pw.DoubleField(null=True)
     output_cost_usd = pw.DoubleField(null=True)
     estimated = pw.BooleanField(null=True)
+    request_id = pw.TextField(default="")
+    """The request all of it was done for, from REST through tools to children."""
+    mode = WordField(default="queue")
+    attempts = pw.IntegerField(default=0)
+    """How often it began; more than once after the host died."""
+    merged_into = pw.TextField(null=True)
+    once_key = pw.TextField(null=True)
+    digest = pw.TextField(null=True)
+    """Of the message, to tell whether the same key came with the same."""
 
     class Meta:
         table_name = "turns"
+
+
+class StepRow(Table):
+    turn_id = pw.TextField()
+    number = pw.IntegerField()
+    kind = WordField()
+    name = pw.TextField()
+    status = WordField()
+    started_at = MomentField()
+    ended_at = MomentField(null=True)
+    call_id = pw.TextField(null=True)
+    effect = WordField(null=True)
+    arguments = pw.TextField(null=True)
+    result = pw.TextField(null=True)
+    result_size = pw.IntegerField(null=True)
+    reason = pw.TextField(null=True)
+    error = pw.TextField(null=True)
+    tier = pw.IntegerField(null=True)
+    usage = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "steps"
+        primary_key = pw.CompositeKey("turn_id", "number")
+
+
+class SummaryRow(Table):
+    session_key = pw.TextField(primary_key=True)
+    upto = pw.IntegerField()
+    """The number of the last message it covers."""
+    content = pw.TextField()
+    at = MomentField()
+
+    class Meta:
+        table_name = "summaries"
 
 
 class RunRow(Table):

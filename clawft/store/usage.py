@@ -12,6 +12,7 @@ from clawft.domain.costs import (
     SessionTokens,
     TierCost,
     TokenUsageSummary,
+    Usage,
 )
 from clawft.domain.turns import ModelCall, Turn
 from clawft.runtime import Reply
@@ -48,6 +49,17 @@ class UsageStore:
 def add_calls(calls: Iterable[ModelCall], turn: Turn) -> None:
     """Inside a write: keep the model calls of a turn."""
     connection().executemany(_ADD, [_row(call, turn) for call in calls])
+
+
+def spent_by(turn_id: str) -> Usage:
+    """Inside a transaction: all that a turn has used so far."""
+    [row] = connection().execute(
+        "SELECT total(input_tokens), total(output_tokens), total(input_cost_usd), total(output_cost_usd),"
+        " max(estimated) FROM usage WHERE turn_id = ?",
+        (turn_id,),
+    )
+    inputs, outputs, paid_in, paid_out, estimated = row
+    return Usage(int(inputs), int(outputs), paid_in + paid_out, paid_in, paid_out, bool(estimated))
 
 
 def _row(call: ModelCall, turn: Turn) -> tuple[Any, ...]:

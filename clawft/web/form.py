@@ -15,12 +15,16 @@ from clawft.web.routes import Route
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _CALLER = "caller"
+HEADERS = {"request_id": "X-Request-Id", "idempotency_key": "Idempotency-Key"}
+"""Fields of any message that a header fills, and nothing else."""
 _NUMBERS: dict[type[inspect.Type], type] = {
     inspect.IntType: int,
     inspect.FloatType: float,
     inspect.BoolType: bool,
 }
 _CONTAINERS = (inspect.StructType, inspect.DictType, inspect.VarTupleType, inspect.ListType)
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Form:
@@ -37,8 +41,9 @@ class Form:
         self.takes_caller = _CALLER in fields
         self.types = get_type_hints(route.message, include_extras=True)
         self._free = tuple(
-            field for name, field in fields.items() if name != _CALLER and name not in route.names
+            field for name, field in fields.items() if name not in (_CALLER, *HEADERS, *route.names)
         )
+        self.header_fields = tuple(fields[name] for name in HEADERS if name in fields)
         if missing := [name for name in (*route.names, *filter(None, [route.body])) if name not in fields]:
             raise TypeError(f"{route.method} {route.path}: {route.message.__name__} has no {missing[0]}")
         self.takes_body = route.method not in ("GET", "DELETE") and bool(self._free)
@@ -71,12 +76,18 @@ class Form:
         query: Mapping[str, list[bytes]],
         body: bytes,
         caller: Caller | None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Ask[Any]:
         """The message; raises ``Invalid`` with the path of what is wrong."""
         texts = {**path, **self._queried(query)}
         members: dict[str, Any] = {name: self._from_text(name, text) for name, text in texts.items()}
         if self.takes_caller:
             members[_CALLER] = caller
+        members |= {
+            field.name: headers[HEADERS[field.name]]
+            for field in self.header_fields
+            if HEADERS[field.name] in headers
+        }
         try:
             return self._filled(members, body)
         except msgspec.ValidationError as error:

@@ -1,6 +1,8 @@
 """The one REST handler: a request becomes a message, an actor's answer becomes the response."""
 
 import asyncio
+import re
+import secrets
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from clawft.web.form import Form
 from clawft.web.problems import MethodNotAllowed
 from clawft.web.routes import Route
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _ENCODER = msgspec.json.Encoder()
 
 Forms = Mapping[str, Form]
@@ -83,7 +86,10 @@ class Endpoint(Guarded):
         self.caller = caller
 
     def answer(self, *_: str) -> Awaitable[None] | None:
-        message = self.form.read(self.path, self.request.query_arguments, self.body(), self.caller)
+        headers: Mapping[str, str] = self.request.headers
+        if self.form.header_fields:
+            headers = self._named(headers)
+        message = self.form.read(self.path, self.request.query_arguments, self.body(), self.caller, headers)
         self.reply = reply = self.site.system.ask(self.route.actor, message)
         if reply.done():
             self._succeed(reply.result())
@@ -91,6 +97,14 @@ class Endpoint(Guarded):
         return self._wait(reply)
 
     get = head = post = put = patch = delete = trace = connect = answer
+
+    def _named(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers with a name for this request, which the answer carries too: the client's, if any."""
+        name = headers.get("X-Request-Id", "")
+        if not _REQUEST_ID.fullmatch(name):
+            name = f"req-{secrets.token_hex(8)}"
+        self.set_header("X-Request-Id", name)
+        return {**headers, "X-Request-Id": name}
 
     def options(self, *_: str) -> None:
         self.set_header("Allow", ", ".join(self.allowed()))

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import inspect as types
 
 from clawft.runtime import Ask
-from clawft.web.form import Form
+from clawft.web.form import HEADERS, Form
 from clawft.web.problems import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -115,7 +115,12 @@ def _operation(form: Form, schemas: Schemas) -> dict[str, Any]:
     }
     if form.takes_caller and route.scope == "open":
         operation["security"] = [{}, {"bearer": []}]
-    if parameters := [*_path_parameters(form, schemas), *_query_parameters(form, schemas)]:
+    parameters = [
+        *_path_parameters(form, schemas),
+        *_query_parameters(form, schemas),
+        *_header_parameters(form, schemas),
+    ]
+    if parameters:
         operation["parameters"] = parameters
     if form.takes_body:
         operation["requestBody"] = _body(form, schemas)
@@ -153,6 +158,18 @@ def _query_parameters(form: Form, schemas: Schemas) -> list[dict[str, Any]]:
             "schema": _present(schemas.of(form.types[field.name])),
         }
         for field in form.query_fields
+    ]
+
+
+def _header_parameters(form: Form, schemas: Schemas) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": HEADERS[field.name],
+            "in": "header",
+            "required": False,
+            "schema": schemas.of(form.types[field.name]),
+        }
+        for field in form.header_fields
     ]
 
 

@@ -88,6 +88,8 @@ ROUTES = (
     ),
     Route("POST", "/api/sessions/:key/stop", "sessions", sessions.StopSession, "chat"),
     Route("GET", "/api/sessions/:key/turns", "sessions", sessions.ListTurns, "read"),
+    Route("GET", "/api/sessions/:key/turns/:id", "sessions", sessions.GetTurn, "read"),
+    Route("GET", "/api/sessions/:key/results/:call_id", "sessions", sessions.ReadResult, "read"),
     Route("GET", "/api/tools", "tools", tools.ListTools, "read"),
     Route("POST", "/api/tools", "tools", tools.RegisterTool, "operate"),
     Route("DELETE", "/api/tools/:name", "tools", tools.RemoveTool, "operate"),

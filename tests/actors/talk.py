@@ -16,14 +16,14 @@ from clawft.domain.events import ChunkAdded, Event, MessageAdded, StageChanged, 
 from clawft.domain.models import Finished, ModelEvent, ModelRequest, TextDelta, ToolCalls
 from clawft.domain.sessions import ChatMessage, ToolCallInfo
 from clawft.domain.skills import SkillData
-from clawft.domain.tools import ToolResult, ToolSpec
-from clawft.domain.turns import Turn
+from clawft.domain.tools import Effect, ToolResult, ToolSpec
+from clawft.domain.turns import Turn, TurnStory
 from clawft.drivers.models.registry import Models
 from clawft.errors import Conflict, NotFound
 from clawft.messages.agents import Brief, GetAgent, ListAgents
 from clawft.messages.config import ConfigTrouble, GetConfig
 from clawft.messages.events import Publish
-from clawft.messages.sessions import CreateSession, ListTurns, SendMessage
+from clawft.messages.sessions import CreateSession, GetTurn, ListTurns, SendMessage
 from clawft.messages.skills import ListSkills
 from clawft.messages.tools import CallTool, ListTools, ToolSpecs
 from clawft.runtime import Actor, Reply, System, on
@@ -159,14 +159,21 @@ class Tools(Actor):
 
     concurrency = 100
 
-    def __init__(self, tools: dict[str, Callable[[CallTool], Awaitable[ToolResult]]]) -> None:
+    def __init__(
+        self, tools: dict[str, Callable[[CallTool], Awaitable[ToolResult]]], effects: dict[str, Effect]
+    ) -> None:
         super().__init__()
         self._tools = tools
+        self._effects = effects
 
     @on(ToolSpecs)
     def specs(self, message: ToolSpecs) -> tuple[ToolSpec, ...]:
         names = self._tools if message.allowed is None else message.allowed
-        return tuple(ToolSpec(name, name, {"type": "object"}) for name in names if name in self._tools)
+        return tuple(
+            ToolSpec(name, name, {"type": "object"}, self._effects.get(name, "read"))
+            for name in names
+            if name in self._tools
+        )
 
     @on(ListTools)
     def all(self, _: ListTools) -> tuple[Any, ...]:
@@ -205,6 +212,7 @@ class Talk:
         self.config = ConfigData()
         self.config_trouble: str | None = None
         self.tools: dict[str, Callable[[CallTool], Awaitable[ToolResult]]] = {}
+        self.effects: dict[str, Effect] = {}
         self.events: list[Event] = []
         self.system = System("talk")
         self.store: Store
@@ -217,7 +225,7 @@ class Talk:
         self.system.spawn(Agents, "agents", self.specs, self.stopped)
         self.system.spawn(Config, "config", self)
         self.system.spawn(Skills, "skills")
-        self.system.spawn(Tools, "tools", self.tools)
+        self.system.spawn(Tools, "tools", self.tools, self.effects)
         spawn_sessions(self.system, self.store, self.models, now=Ticking(), **more)
 
     async def stop(self) -> None:
@@ -228,8 +236,19 @@ class Talk:
     async def session(self, agent_id: str = "general-agent") -> str:
         return (await self.system.ask("sessions", CreateSession(agent_id))).key
 
-    def send(self, key: str, content: str) -> Reply[ChatMessage]:
-        return self.system.ask("sessions", SendMessage(key, content))
+    def send(self, key: str, content: str, **more: Any) -> Reply[ChatMessage]:
+        return self.system.ask("sessions", SendMessage(key, content, **more))
+
+    async def story(self, key: str) -> TurnStory:
+        """Of the turn that came last."""
+        turns = sorted(await self.turns(key), key=lambda turn: turn.created_at)
+        return await self.system.ask("sessions", GetTurn(key, turns[-1].id))
+
+    async def waits(self, key: str, content: str, **more: Any) -> Reply[ChatMessage]:
+        """A message that is kept, and stands in line."""
+        reply = self.send(key, content, **more)
+        await self.until(lambda: f"user: {content}" in self.of(key))
+        return reply
 
     def awake(self) -> list[str]:
         """Keys of the sessions that have an actor now."""

@@ -17,7 +17,7 @@ from clawft.domain.tools import ToolResult
 from clawft.domain.turns import MOST_CALLS
 from clawft.domain.values import UNSET
 from clawft.errors import Cancelled, ClawftError, ModelFailed
-from clawft.messages.sessions import OpenSession, StopSession
+from clawft.messages.sessions import OpenSession, SendMessage, StopSession
 from clawft.messages.tools import CallTool
 from clawft.runtime import Reply
 from clawft.store.outcomes import OutcomeStore
@@ -212,8 +212,10 @@ async def test_a_tool_is_told_who_calls_it_and_how_deep(talk: Talk) -> None:
     talk.use_tool("look", listens)
     call_once(talk, tool_call())
     await talk.system.ask("sessions", OpenSession("child", "general-agent", parent_key="sess-1", depth=2))
-    await talk.send("child", "Hello")
-    assert heard == [CallTool("look", {"n": 1}, "child", "general-agent", "c1", 2)]
+    await talk.system.ask("sessions", SendMessage("child", "Hello", request_id="req-7"))
+    (turn,) = await talk.turns("child")
+    assert heard == [CallTool("look", {"n": 1}, "child", "general-agent", "c1", 2, turn.id, "req-7")]
+    assert turn.request_id == "req-7"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from clawft.actors import tools as rules
 from clawft.actors.tools import Tools
 from clawft.domain.events import ToolCalled
-from clawft.domain.tools import MAX_OUTPUT, ToolCall, ToolResult, ToolSpec
+from clawft.domain.tools import MOST_KEPT, ToolCall, ToolResult, ToolSpec
 from clawft.drivers.tools.workspace import Workspace
 from clawft.errors import Conflict, Invalid, NotFound
 from clawft.messages.events import Publish
@@ -44,7 +44,7 @@ class Probe:
             case "echo":
                 return ToolResult(f"{call.session_key} {call.agent_id} {call.call_id} {call.depth}")
             case "flood":
-                return ToolResult("x" * (MAX_OUTPUT * 3))
+                return ToolResult("x" * (MOST_KEPT * 3))
             case "crash":
                 raise ZeroDivisionError("/secret/path")
             case "late":
@@ -147,7 +147,7 @@ async def test_a_long_output_is_cut_and_marked(system: System) -> None:
     result = await call(system, "flood")
     assert result.truncated
     assert not result.is_error
-    assert MAX_OUTPUT <= len(result.content) < MAX_OUTPUT + 100
+    assert MOST_KEPT <= len(result.content) < MOST_KEPT + 100
 
 
 async def test_an_error_is_valid_text_whatever_was_asked(system: System) -> None:

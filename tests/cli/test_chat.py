@@ -85,13 +85,13 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(terminal: Terminal
     terminal.type("Use the stuck tool with {}\n")
     session = host.ok("GET", "/api/sessions")[0]["key"]
     deadline = time.monotonic() + 20
-    while [t["state"] for t in host.ok("GET", f"/api/sessions/{session}/turns")] != ["running"]:
+    while [t["status"] for t in host.ok("GET", f"/api/sessions/{session}/turns")] != ["running"]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     terminal.type("\x03")
     terminal.await_text("stopped")
     terminal.await_text("> ")
-    assert [t["state"] for t in host.ok("GET", f"/api/sessions/{session}/turns")] == ["cancelled"]
+    assert [t["status"] for t in host.ok("GET", f"/api/sessions/{session}/turns")] == ["cancelled"]
     terminal.type("are you there?\n")
     terminal.await_text("> ")
     assert host.ok("GET", f"/api/sessions/{session}")["messages"][-1]["role"] == "assistant"

@@ -80,11 +80,19 @@ class HostProcess:
         return self.process.wait(limit)
 
     def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, timeout: float = 30
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        timeout: float = 30,
+        **headers: str,
     ) -> Answer:
         """One request with a token of ours, or the one given; ``""`` sends none."""
         bearer = self._own_token() if token is None else token
-        return request(self.port, method, path, body, bearer, timeout)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return request(self.port, method, path, body, bearer, timeout, named)
 
     def ok(self, method: str, path: str, body: Any = None) -> Any:
         """The body of a request that must succeed."""
@@ -100,9 +108,17 @@ class HostProcess:
         return self.token
 
 
-def request(port: int, method: str, path: str, body: Any, token: str, timeout: float) -> Answer:
+def request(
+    port: int,
+    method: str,
+    path: str,
+    body: Any,
+    token: str,
+    timeout: float,
+    more: dict[str, str] | None = None,
+) -> Answer:
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {token}", **(more or {})} if token else {}
     data = None
     if body is not None:
         headers["Content-Type"] = "application/json"

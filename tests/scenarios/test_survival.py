@@ -76,7 +76,7 @@ def test_a_turn_cut_by_kill_9_is_marked_and_the_session_goes_on(data_dir: Path) 
         asker.join(30)
     with serving(data_dir) as host:
         (turn,) = host.ok("GET", f"/api/sessions/{session}/turns")
-        assert turn["state"] == "interrupted"
+        assert turn["status"] == "interrupted"
         assert turn["reason"] == "host_died"
         answer = host.ok("POST", f"/api/sessions/{session}/messages", {"content": "Still there?"})
         assert answer["role"] == "assistant"
@@ -95,7 +95,7 @@ def test_sigterm_ends_with_0_within_10_seconds_though_a_turn_runs(data_dir: Path
         asker.join(30)
     with serving(data_dir) as host:
         (turn,) = host.ok("GET", f"/api/sessions/{session}/turns")
-        assert (turn["state"], turn["reason"]) in [
+        assert (turn["status"], turn["reason"]) in [
             ("interrupted", "host_stopped"),
             ("cancelled", "host_stopped"),
         ]
@@ -194,10 +194,14 @@ def ask_quietly(host: HostProcess, session: str, content: str) -> None:
 
 
 def await_open_turn(host: HostProcess, session: str) -> None:
+    """Until the tool is being called: from then on the turn may have changed something."""
+    path = f"/api/sessions/{session}/turns"
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        turns = host.ok("GET", f"/api/sessions/{session}/turns")
-        if [turn["state"] for turn in turns] == ["running"]:
-            return
+        turns = host.ok("GET", path)
+        if [turn["status"] for turn in turns] == ["running"]:
+            steps = host.ok("GET", f"{path}/{turns[0]['id']}").get("steps", [])
+            if [step["status"] for step in steps if step["kind"] == "tool"] == ["running"]:
+                return
         time.sleep(0.02)
     raise AssertionError("the turn did not begin")

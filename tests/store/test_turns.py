@@ -57,7 +57,7 @@ def ended(turn: Turn, **more: Any) -> EndedTurn:
 def begun(turns: TurnStore, turn: Turn) -> Turn:
     turns.accept(turn, asked()).get(timeout=WAIT)
     turns.begin(turn.id, after(1)).get(timeout=WAIT)
-    return msgspec.structs.replace(turn, state="running", started_at=after(1))
+    return msgspec.structs.replace(turn, state="running", started_at=after(1), attempts=1)
 
 
 def test_an_accepted_message_and_its_turn_are_kept_together(store: Store, turns: TurnStore) -> None:
@@ -149,14 +149,15 @@ def test_turns_left_open_are_interrupted_each_with_its_run(store: Store, turns: 
     turns.accept(waiting, asked()).get(timeout=WAIT)
     turns.finish(ended(begun(turns, queued(3, after(2))))).get(timeout=WAIT)
     interrupted = turns.interrupt_open(after(60)).get(timeout=WAIT)
-    assert [(turn.id, turn.state, turn.reason) for turn in interrupted] == [
+    assert interrupted.again == ()
+    assert [(turn.id, turn.state, turn.reason) for turn in interrupted.ended] == [
         (running.id, "interrupted", "host_died"),
         (waiting.id, "interrupted", "host_died"),
     ]
     assert turns.open().get(timeout=WAIT) == ()
     runs = {run.id: (run.status, run.latency_ms) for run in RunStore(store).list().get(timeout=WAIT)}
     assert runs == {"run-1": ("error", 59_000), "run-2": ("error", 59_000), "run-turn-3": ("success", 3000)}
-    assert turns.interrupt_open(after(61)).get(timeout=WAIT) == ()
+    assert turns.interrupt_open(after(61)).get(timeout=WAIT) == ((), ())
 
 
 def test_runs_are_listed_newest_first_and_by_session(store: Store, turns: TurnStore) -> None:

@@ -1,0 +1,38 @@
+"""The migration that gives turns their story: steps, modes, attempts, keys of messages sent once."""
+
+TURN_TABLES = (
+    "ALTER TABLE turns ADD COLUMN request_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE turns ADD COLUMN mode TEXT NOT NULL DEFAULT 'queue'",
+    "ALTER TABLE turns ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE turns ADD COLUMN merged_into TEXT",
+    "ALTER TABLE turns ADD COLUMN once_key TEXT",
+    "ALTER TABLE turns ADD COLUMN digest TEXT",
+    "CREATE UNIQUE INDEX turns_once ON turns (session_key, once_key) WHERE once_key IS NOT NULL",
+    "CREATE INDEX messages_turn ON messages (turn_id) WHERE turn_id IS NOT NULL",
+    "CREATE INDEX usage_turn ON usage (turn_id)",
+    "ALTER TABLE sessions ADD COLUMN mode TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE steps (
+        turn_id TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        status TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        call_id TEXT,
+        effect TEXT,
+        arguments TEXT,
+        result TEXT,
+        result_size INTEGER,
+        reason TEXT,
+        error TEXT,
+        tier INTEGER,
+        usage TEXT,
+        PRIMARY KEY (turn_id, number))""",
+    "CREATE INDEX steps_call ON steps (call_id) WHERE call_id IS NOT NULL",
+    """CREATE TABLE summaries (
+        session_key TEXT PRIMARY KEY REFERENCES sessions (key) ON DELETE CASCADE,
+        upto INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        at TEXT NOT NULL)""",
+)
