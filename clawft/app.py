@@ -19,6 +19,7 @@ from clawft.actors.delegation import Delegation
 from clawft.actors.events import Events
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor
+from clawft.actors.outbox import Outbox
 from clawft.actors.sessions import spawn_sessions
 from clawft.actors.skills import Skills
 from clawft.actors.tokens import Tokens
@@ -36,6 +37,7 @@ from clawft.drivers.models.registry import Models
 from clawft.drivers.secrets import KeyFile, bootstrap_secret
 from clawft.drivers.tools.base import Tool
 from clawft.drivers.tools.workspace import Workspace
+from clawft.drivers.webhook import Webhook
 from clawft.messages.agents import ListAgents
 from clawft.messages.canvas import GetCanvas
 from clawft.messages.channels import ListChannels
@@ -43,6 +45,7 @@ from clawft.messages.config import GetConfig
 from clawft.messages.cron import ListJobs
 from clawft.messages.delegation import ListActive
 from clawft.messages.events import Publish
+from clawft.messages.outbox import ListDeliveries
 from clawft.messages.sessions import CloseSessions, CountSessions
 from clawft.messages.tokens import ListTokens, TokenEnded
 from clawft.runtime import ActorEvent, Ask, System
@@ -53,6 +56,7 @@ from clawft.store.cron import CronStore
 from clawft.store.delegations import DelegationStore
 from clawft.store.events import EventStore
 from clawft.store.memory import MemoryStore
+from clawft.store.outbox import OutboxStore
 from clawft.store.sessions import SessionStore
 from clawft.store.settings import SettingsStore
 from clawft.store.skills import SkillStore
@@ -74,6 +78,7 @@ QUESTIONS: tuple[tuple[str, Ask[Any]], ...] = (
     ("channels", ListChannels()),
     ("delegation", ListActive()),
     ("cron", ListJobs()),
+    ("outbox", ListDeliveries(limit=1)),
 )
 """What an actor answers only once its start is over."""
 
@@ -163,6 +168,14 @@ class App:
             folder=AgentFolder(folder / "agents"),
         )
         spawn(Delegation, "delegation", store=DelegationStore(store))
+        webhook_secret = bootstrap_secret(folder / "webhook-secret")
+        spawn(
+            Outbox,
+            "outbox",
+            store=OutboxStore(store),
+            poster=Webhook(webhook_secret),
+            secret=webhook_secret,
+        )
         spawn(Cron, "cron", store=CronStore(store))
         spawn(Voice, "voice", store=SettingsStore(store), card=SoundCard())
         spawn(Monitor, "monitor", store=store, began=self._began)

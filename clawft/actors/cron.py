@@ -5,16 +5,27 @@ import logging
 import schedule
 
 from clawft.actors.clock import Clock, utc_now
-from clawft.actors.job import Job
+from clawft.actors.job import Job, Troubled
 from clawft.actors.new_key import new_key
 from clawft.actors.publish import publish
 from clawft.actors.ticker import steady
 from clawft.actors.whole import whole
-from clawft.domain.cron import CronJob
+from clawft.domain.cron import CronJob, JobDetail, Preview, RunPage, detail, preview
 from clawft.domain.events import CronRan
 from clawft.domain.values import Success
 from clawft.errors import NotFound
-from clawft.messages.cron import CreateJob, DeleteJob, GetJob, ListJobs, RunJob, Tick, UpdateJob
+from clawft.messages.cron import (
+    CreateJob,
+    CronTrouble,
+    DeleteJob,
+    GetJob,
+    ListJobRuns,
+    ListJobs,
+    PreviewSchedule,
+    RunJob,
+    Tick,
+    UpdateJob,
+)
 from clawft.runtime import Actor, ChildFailed, Ref, Reply, Tell, on
 from clawft.store.cron import CronStore
 
@@ -41,12 +52,15 @@ class Cron(Actor):
         self._tick = tick
         self._scheduler = schedule.Scheduler()
         self._jobs: dict[str, Ref] = {}
+        self._troubles: dict[str, str] = {}
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
-        for run in await self._store.interrupt_open(self._now()):
-            name = (await self._store.get(run.job_id)).name
-            publish(self, CronRan(run.job_id, name, "interrupted", run.slot))
-        for job in await self._store.all():
+        cut_off = await self._store.runs.interrupt_open(self._now())
+        jobs = {job.id: job for job in await self._store.all()}
+        for run in cut_off:
+            publish(self, CronRan(run.job_id, jobs[run.job_id].name, "interrupted", run.slot))
+        for job in jobs.values():
+            self._troubles[job.id] = job.trouble
             self._start_job(job.id)
         if self._tick is not None:
             steady(self._scheduler, self._tick, lambda: self.tick(Tick(self._now())))
@@ -76,8 +90,26 @@ class Cron(Actor):
         return self._store.all()
 
     @on(GetJob)
-    def get(self, ask: GetJob) -> Reply[CronJob]:
-        return self._store.get(ask.id)
+    async def get(self, ask: GetJob) -> JobDetail:
+        return detail(await self._store.get(ask.id), self._now())
+
+    @on(PreviewSchedule)
+    def preview(self, ask: PreviewSchedule) -> Preview:
+        return preview(ask.schedule, ask.timezone, self._now())
+
+    @on(ListJobRuns)
+    def runs(self, ask: ListJobRuns) -> Reply[RunPage]:
+        self._job(ask.id)
+        return self._store.runs.page(ask.id, ask.limit, ask.offset)
+
+    @on(Troubled)
+    def troubled(self, note: Troubled) -> None:
+        if note.id in self._jobs:
+            self._troubles[note.id] = note.trouble
+
+    @on(CronTrouble, control=True)
+    def trouble(self, _: CronTrouble) -> tuple[str, ...]:
+        return tuple(trouble for trouble in self._troubles.values() if trouble)
 
     @on(CreateJob)
     async def create(self, ask: CreateJob) -> CronJob:
@@ -105,6 +137,7 @@ class Cron(Actor):
             status="idle",
             timezone=ask.timezone,
             payload=ask.payload,
+            policy=ask.policy,
         ).checked(now)
         created = await self._store.create(job, now)
         self._start_job(job.id)
@@ -115,6 +148,7 @@ class Cron(Actor):
         await self._store.delete(id)
         job.halt(f"the job {id} was deleted")
         del self._jobs[id]
+        self._troubles.pop(id, None)
         return Success()
 
     def _start_job(self, id: str) -> None:

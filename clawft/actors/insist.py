@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from clawft.errors import Busy, StorageFull
 from clawft.runtime import MailboxFull, Reply
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 NOT_NOW = (StorageFull, Busy, MailboxFull)
 """What the store says when it can take nothing at the moment."""
@@ -15,7 +18,7 @@ PAUSE = 5.0
 """Seconds between two tries."""
 
 
-async def insist(write: Callable[[], Reply[None]], what: str) -> None:
+async def insist(write: Callable[[], Reply[R]], what: str) -> R:
     """Have it written, however long the storage takes. ``what`` says in the log what is not written yet."""
     while True:
         try:

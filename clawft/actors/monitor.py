@@ -16,6 +16,7 @@ from clawft.domain.health import Health
 from clawft.domain.pipeline import PipelineRun
 from clawft.messages.agents import ListAgents
 from clawft.messages.config import ConfigTrouble
+from clawft.messages.cron import CronTrouble
 from clawft.messages.monitor import GetCosts, GetHealth, GetTokenUsage, ListRuns
 from clawft.messages.sessions import CountSessions
 from clawft.messages.tools import ListTools
@@ -56,6 +57,7 @@ class Monitor(Actor):
         self._sessions = 0
         self._tools = 0
         self._config_trouble: str | None = None
+        self._cron_trouble: tuple[str, ...] = ()
         self._failed: set[str] = set()
 
     def on_start(self) -> None:
@@ -103,6 +105,7 @@ class Monitor(Actor):
     def _reasons(self) -> tuple[str, ...]:
         reasons = [self._store.check(), self._config_trouble or ""]
         reasons += [f"the actor {path} has failed and is down" for path in sorted(self._failed)]
+        reasons += self._cron_trouble
         reasons += [f"the agent {agent.id} is in error" for agent in self._agents if agent.status == "error"]
         return tuple(reason for reason in reasons if reason)
 
@@ -115,6 +118,7 @@ class Monitor(Actor):
         self._ask_for("sessions", CountSessions(), self._saw_sessions)
         self._ask_for("tools", ListTools(), self._saw_tools)
         self._ask_for("config", ConfigTrouble(), self._saw_config)
+        self._ask_for("cron", CronTrouble(), self._saw_cron)
 
     def _ask_for(self, target: str, question: Ask[R], saw: Callable[[R], None]) -> None:
         """One question at a time to each: whoever is slow is not asked again before it has answered."""
@@ -139,6 +143,9 @@ class Monitor(Actor):
 
     def _saw_config(self, trouble: str | None) -> None:
         self._config_trouble = trouble
+
+    def _saw_cron(self, trouble: tuple[str, ...]) -> None:
+        self._cron_trouble = trouble
 
     def _happened(self, event: ActorEvent) -> None:
         """Called on any thread. An actor that its failure has stopped for good is gone, and not down."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from clawft.domain.keys import ProviderKey, origin_of, refuse_placeholder
 from clawft.domain.values import UNSET, UnsetType, Value
+from clawft.domain.webhooks import checked_address
 from clawft.errors import Invalid
 
 OFFLINE_MODEL = "offline/rules-1"
@@ -140,6 +141,13 @@ def check(config: ConfigData) -> None:
             refuse_placeholder(provider.api_key, path=f"$.providers.{name}.api_key")
     for name, channel in config.channels.items():
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
+        if channel.type == "webhook":
+            webhook_address(channel, f"$.channels.{name}.settings")
+
+
+def webhook_address(channel: ChannelConfig, path: str = "$.settings") -> str:
+    """Where a channel of the type ``webhook`` posts to: its setting ``url``."""
+    return checked_address((channel.settings or {}).get("url"), f"{path}.url")
 
 
 def _refuse_secrets(settings: dict[str, Any] | UnsetType, path: str) -> None:

@@ -1,21 +1,80 @@
-"""Cron jobs: what runs when, and what is done about a run that was missed."""
+"""Cron jobs: what runs when, and what is known of each run."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from clawft.domain.schedules import parse_schedule, parse_zone
-from clawft.domain.values import UNSET, Name, UnsetType, Value
+from clawft.domain.cron_tasks import Task, read_payload
+from clawft.domain.deliveries import Delivery
+from clawft.domain.schedules import Once, Schedules, parse_schedule, parse_zone
+from clawft.domain.values import UNSET, UnsetType, Value
 from clawft.errors import Invalid
-
-GRACE = timedelta(minutes=5)
-"""How late a run may begin. What is later than that was missed."""
 
 JobStatus = Literal["idle", "running", "failed"]
 JobName = Annotated[str, Meta(min_length=1, max_length=200)]
-RunState = Literal["running", "done", "failed", "skipped", "interrupted"]
+RunState = Literal["queued", "running", "done", "failed", "skipped", "interrupted"]
+
+ALERT_AFTER = 3
+"""Failures in a row after which somebody is told."""
+DISABLE_AFTER = 10
+"""Failures in a row after which a job is disabled."""
+MOST_ATTEMPTS = 3
+"""How often a run that was interrupted is begun, all in all."""
+MOST_WAITING = 100
+"""Runs of one job that may wait."""
+PREVIEWED = 5
+
+Missed = Literal["skip", "latest", "all"]
+Overlap = Literal["skip", "queue", "replace"]
+Interrupted = Literal["skip", "retry"]
+CatchUp = Annotated[int, Meta(ge=1, le=MOST_WAITING)]
+Grace = Annotated[int, Meta(ge=0, le=24 * 60 * 60)]
+Jitter = Annotated[int, Meta(ge=0, le=60 * 60)]
+TimeLimit = Annotated[float, Meta(gt=0, le=24 * 60 * 60)]
+CostLimit = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+
+class Policy(Value, frozen=True, forbid_unknown_fields=True):
+    """What a job does when things do not go by the clock."""
+
+    missed: Missed = "latest"
+    """Of the slots nobody was there for: none, the latest, or all of them up to ``catch_up``."""
+    catch_up: CatchUp = 10
+    grace: Grace = 300
+    """Seconds a missed run may be late."""
+    interrupted: Interrupted = "skip"
+    """What becomes of a run that was cut off: nothing more, or it is begun again."""
+    overlap: Overlap = "skip"
+    """What becomes of a slot that is due while the run before it is under way."""
+    jitter: Jitter = 0
+    """Seconds over which runs are spread, so that jobs of the same minute do not all start at once."""
+    time_limit: TimeLimit | UnsetType = UNSET
+    """Seconds a run may take."""
+    cost_limit_usd: CostLimit | UnsetType = UNSET
+    """What the runs of 24 hours may cost; once they have, slots are skipped."""
+
+
+class PolicyChange(Value, frozen=True, forbid_unknown_fields=True):
+    """The members of a policy to be changed; null takes a limit away."""
+
+    missed: Missed | UnsetType = UNSET
+    catch_up: CatchUp | UnsetType = UNSET
+    grace: Grace | UnsetType = UNSET
+    interrupted: Interrupted | UnsetType = UNSET
+    overlap: Overlap | UnsetType = UNSET
+    jitter: Jitter | UnsetType = UNSET
+    time_limit: TimeLimit | UnsetType | None = UNSET
+    cost_limit_usd: CostLimit | UnsetType | None = UNSET
+
+    def applied_to(self, policy: Policy) -> Policy:
+        given = {
+            name: UNSET if value is None else value
+            for name, value in msgspec.structs.asdict(self).items()
+            if value is not UNSET
+        }
+        return msgspec.structs.replace(policy, **given)
 
 
 class CronJob(Value, frozen=True):
@@ -30,6 +89,9 @@ class CronJob(Value, frozen=True):
     last_run: datetime | UnsetType = UNSET
     next_run: datetime | UnsetType = UNSET
     payload: str | UnsetType = UNSET
+    policy: Policy = Policy()
+    failures: int = 0
+    """Runs in a row that have failed, up to now."""
 
     def due_after(self, instant: datetime) -> datetime | UnsetType:
         """When it runs next; a disabled job does not. ``Invalid`` when its schedule or zone means nothing."""
@@ -40,11 +102,25 @@ class CronJob(Value, frozen=True):
     def checked(self, now: datetime) -> "CronJob":
         """This job, due next after ``now``; ``Invalid`` names what is wrong with it."""
         self.task()
-        return msgspec.structs.replace(self, next_run=self.due_after(now))
+        next_run = self.due_after(now)
+        if next_run is UNSET and self.enabled:
+            raise Invalid(
+                f"the schedule {self.schedule!r} is over: that moment has passed", path="$.schedule"
+            )
+        return msgspec.structs.replace(self, next_run=next_run)
 
-    def task(self) -> "Task":
+    def task(self) -> Task:
         """What a run says, to whom and where; ``Invalid`` names the member of the payload that is wrong."""
         return read_payload(self.payload or "")
+
+    @property
+    def trouble(self) -> str:
+        """What an operator should know of it, in a sentence; empty: nothing."""
+        if self.failures >= DISABLE_AFTER and not self.enabled:
+            return f"the job {self.name!r} ({self.id}) is disabled: its last {self.failures} runs failed"
+        if self.failures >= ALERT_AFTER:
+            return f"the last {self.failures} runs of the job {self.name!r} ({self.id}) failed"
+        return ""
 
 
 class CronRun(Value, frozen=True):
@@ -56,60 +132,75 @@ class CronRun(Value, frozen=True):
     started_at: datetime | UnsetType = UNSET
     ended_at: datetime | UnsetType = UNSET
     detail: str | UnsetType = UNSET
+    attempt: int = 1
+    cost_usd: float | UnsetType = UNSET
 
 
-class Task(Value, frozen=True):
-    """What a job does. Without a ``message`` its runs only mark the time, for those who listen to them."""
+class RunEnd(Value, frozen=True):
+    """How a run ended, and what is to be done about its answer."""
 
-    message: str = ""
-    agent: Name | UnsetType = UNSET
-    session: Name | UnsetType = UNSET
-    deliver: Any = UNSET
-    """Where the answer goes besides the session; kept as it is for the channel that takes it."""
-
-
-class Firing(Value, frozen=True):
-    """What a job does now that it is due."""
-
-    run: datetime | None
-    """The slot that runs; None when all that was due is too long ago."""
-    missed: datetime | None
-    """The first slot that does not run any more."""
-    next_run: datetime | UnsetType
+    state: RunState
+    detail: str = ""
+    session_key: str = ""
+    """Where it spoke: what was spent there since it began is its cost."""
+    deliveries: tuple[Delivery, ...] = ()
 
 
-def read_payload(payload: str) -> Task:
-    """A JSON object with a ``message`` says what to do; any other text is the message itself."""
-    try:
-        members = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return Task(message=payload)
-    if not isinstance(members, dict) or "message" not in members:
-        return Task(message=payload)
-    try:
-        return msgspec.convert(members, Task)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"the payload is wrong: {error}", path="$.payload") from error
+class RunPage(Value, frozen=True):
+    """A page of a job's ledger, the newest slot first."""
+
+    items: tuple[CronRun, ...]
+    total: int
+    limit: int
+    offset: int
 
 
-def firing(job: CronJob, now: datetime, grace: timedelta = GRACE) -> Firing | None:
-    """What to do at ``now``; None: nothing is due.
+class Moment(Value, frozen=True):
+    """A due time, as the world and as the job's zone writes it."""
 
-    However many slots passed while nobody looked, the latest one within the grace runs, once. If others
-    passed before it, or none is within the grace, the first of them stands for all that were missed.
-    """
-    if isinstance(job.next_run, UnsetType) or job.next_run > now:
-        return None
-    first, latest = job.next_run, _latest_due(job, now, grace)
-    return Firing(latest, None if latest == first else first, job.due_after(now))
+    utc: datetime
+    local: datetime
 
 
-def _latest_due(job: CronJob, now: datetime, grace: timedelta) -> datetime | None:
-    """The last slot within the grace, not before ``next_run``. There is at most one a minute to look at."""
-    slot: datetime | UnsetType = job.next_run
-    if isinstance(slot, datetime) and slot < now - grace:
-        slot = job.due_after(now - grace)
-    latest = None
-    while isinstance(slot, datetime) and slot <= now:
-        latest, slot = slot, job.due_after(slot)
-    return latest
+class Preview(Value, frozen=True):
+    """What a schedule means."""
+
+    schedule: str
+    timezone: str
+    reading: str
+    """In plain English."""
+    next_runs: tuple[Moment, ...]
+
+
+class JobDetail(CronJob, frozen=True, kw_only=True):
+    """A job, and what its schedule means."""
+
+    reading: str
+    next_runs: tuple[Moment, ...]
+    """The next times it would be due; a disabled job does not run at them."""
+
+
+def preview(schedule: str, timezone: str, now: datetime, count: int = PREVIEWED) -> Preview:
+    """The schedule in plain English and its next times; ``Invalid`` says what means nothing."""
+    parsed, zone = parse_schedule(schedule), parse_zone(timezone)
+    moments: list[Moment] = []
+    due = parsed.after(now, zone)
+    while due is not None and len(moments) < count:
+        moments.append(Moment(due, due.astimezone(zone)))
+        due = parsed.after(due, zone)
+    return Preview(schedule, timezone, _reading(parsed, timezone), tuple(moments))
+
+
+def _reading(schedule: Schedules, timezone: str) -> str:
+    has_offset = isinstance(schedule, Once) and schedule.moment.tzinfo is not None
+    return schedule.explain() if has_offset else f"{schedule.explain()} ({timezone})"
+
+
+def detail(job: CronJob, now: datetime) -> JobDetail:
+    """The job with its preview."""
+    seen = preview(job.schedule, job.timezone, now)
+    return JobDetail(**msgspec.structs.asdict(job), reading=seen.reading, next_runs=seen.next_runs)
+
+
+def lateness(policy: Policy) -> timedelta:
+    return timedelta(seconds=policy.grace)

@@ -7,6 +7,7 @@ from clawft.domain.agents import AgentStatus
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.delegation import ActiveDelegation
+from clawft.domain.deliveries import DeliveryState
 from clawft.domain.pipeline import StageChange
 from clawft.domain.sessions import ChatMessage
 from clawft.domain.values import UNSET, UnsetType, Value
@@ -68,6 +69,26 @@ class CronRan(Value, frozen=True):
     detail: str | UnsetType = UNSET
 
 
+class CronAlert(Value, frozen=True):
+    """A job fails again and again, or was disabled for it. Somebody should look."""
+
+    job_id: str
+    name: str
+    failures: int
+    disabled: bool
+    detail: str
+
+
+class DeliveryChanged(Value, frozen=True):
+    """A row of the outbox has another state. Its content is in the outbox only."""
+
+    id: str
+    channel: str
+    state: DeliveryState
+    attempts: int
+    detail: str | UnsetType = UNSET
+
+
 class ToolCalled(Value, frozen=True):
     """A registered tool is to be run by whoever registered it, who answers with the same ``id``."""
 
@@ -96,6 +117,8 @@ Event = (
     | ChannelChanged
     | VoiceChanged
     | CronRan
+    | CronAlert
+    | DeliveryChanged
     | ToolCalled
     | ActorHappened
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,8 @@ HORIZON = 366 * 24 * 60
 
 UNDERSTOOD = (
     "five cron fields ('30 10 * * 1-5'), a macro such as '@hourly', or words such as 'every 10 minutes', "
-    "'every hour', 'every day at 10:30', 'every weekday at 9:00' or 'every monday and friday at 10:30'"
+    "'every hour', 'every day at 10:30', 'every weekday at 9:00', 'every monday and friday at 10:30' or"
+    " 'once at 2026-12-01T09:00'"
 )
 
 
@@ -39,6 +41,9 @@ class Schedule(Protocol):
         moment the clock has jumped to; a time that the clock shows twice is due the first time only. With a
         ``*`` for the hour or the minute elapsed time counts, so a repeated hour is due again.
         """
+
+    def explain(self) -> str:
+        """The schedule in plain English."""
 
 
 class CronFields(Value, frozen=True):
@@ -58,6 +63,11 @@ class CronFields(Value, frozen=True):
 
         return (match.astimezone(UTC) for match in CronSim(self.expression, instant.astimezone(zone)))
 
+    def explain(self) -> str:
+        from cronsim import CronSim
+
+        return CronSim(self.expression, datetime(2000, 1, 1, tzinfo=UTC)).explain()
+
 
 class Interval(Value, frozen=True):
     """Every so many minutes of elapsed time, counted from the epoch: the same after every restart."""
@@ -69,10 +79,51 @@ class Interval(Value, frozen=True):
         epoch = datetime.fromtimestamp(0, UTC)
         return epoch + ((instant - epoch) // step + 1) * step
 
+    def explain(self) -> str:
+        count, unit = (self.minutes // 60, "hours") if self.minutes % 60 == 0 else (self.minutes, "minutes")
+        return f"Every {count} {unit} of elapsed time"
 
-def parse_schedule(text: str) -> CronFields | Interval:
+
+class Once(Value, frozen=True):
+    """One moment, by the clock of the job's zone unless the text says an offset of its own."""
+
+    moment: datetime
+
+    def after(self, instant: datetime, zone: tzinfo) -> datetime | None:
+        due = self._instant(zone)
+        return due if due > instant else None
+
+    def _instant(self, zone: tzinfo) -> datetime:
+        if self.moment.tzinfo is not None:
+            return self.moment.astimezone(UTC)
+        due = self.moment.replace(tzinfo=zone).astimezone(UTC)
+        if due.astimezone(zone).replace(tzinfo=None) == self.moment:
+            return due
+        return _end_of_gap(self.moment, zone)
+
+    def explain(self) -> str:
+        return f"Once, at {self.moment.isoformat(' ', 'minutes')}"
+
+
+def _end_of_gap(skipped: datetime, zone: tzinfo) -> datetime:
+    """The instant the clock jumped over that time: the two readings of it lie on either side."""
+    low, high = sorted(skipped.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    before = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
+    return high.replace(microsecond=0)
+
+
+Schedules = CronFields | Interval | Once
+
+
+@lru_cache(maxsize=1024)
+def parse_schedule(text: str) -> Schedules:
     """What ``text`` means; ``Invalid`` says which part of it means nothing."""
     words = " ".join(text.split()).lower()
+    if words.startswith("once"):
+        return _once(text)
     if words.startswith("@"):
         return _macro(text, words)
     if words.startswith("every"):
@@ -135,8 +186,22 @@ def _ever_due(fields: CronFields) -> bool:
     return _readable(fields.expression) and fields.after(datetime(2000, 1, 1, tzinfo=UTC), UTC) is not None
 
 
+_ONCE = re.compile(r"once(?: at)? (?P<moment>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}\S*)", re.IGNORECASE)
 _STEP = re.compile(r"every(?: (?P<count>\d{1,9}))? (?P<unit>minute|hour|day)s?")
 _AT = re.compile(r"every (?P<days>[a-z, ]+?)(?: at (?P<hour>\d{1,2}):(?P<minute>\d{2}))?")
+
+
+def _once(text: str) -> Once:
+    found = _ONCE.fullmatch(" ".join(text.split()))
+    if not found:
+        raise _refused(text, "'once at' is followed by a date and a time, as in 'once at 2026-12-01T09:00'")
+    try:
+        moment = datetime.fromisoformat(found["moment"].upper())
+    except ValueError as error:
+        raise _refused(text, f"{found['moment']!r} is no date and time") from error
+    if not 1970 < moment.year < 9999:  # near the ends of the calendar a change of zone overflows
+        raise _refused(text, f"the year {moment.year} is out of reach")
+    return Once(moment)
 
 
 def _plain_words(text: str, words: str) -> CronFields | Interval:

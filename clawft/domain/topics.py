@@ -24,6 +24,8 @@ NUMBERED = frozenset(
         "pipeline:stage",
         "delegation:update",
         "cron:run",
+        "cron:alert",
+        "outbox:update",
         "tool:call",
         "actor:event",
     }
@@ -193,6 +195,16 @@ def _(event: events.VoiceChanged) -> tuple[Draft, ...]:
 @drafts.register
 def _(event: events.CronRan) -> tuple[Draft, ...]:
     return (Draft("cron:run", event),)
+
+
+@drafts.register
+def _(event: events.CronAlert) -> tuple[Draft, ...]:
+    return (Draft("cron:alert", event),)
+
+
+@drafts.register
+def _(event: events.DeliveryChanged) -> tuple[Draft, ...]:
+    return (Draft("outbox:update", event),)
 
 
 @drafts.register

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, structs
 
-from clawft.domain.cron import CronJob, JobName
+from clawft.domain.cron import CronJob, JobDetail, JobName, Policy, PolicyChange, Preview, RunPage
 from clawft.domain.values import MAX_CONTENT, UNSET, Success, UnsetType
 from clawft.runtime import Ask, Tell
 
@@ -17,18 +17,37 @@ class ListJobs(Ask[tuple[CronJob, ...]], frozen=True):
     """Every job, by name. Looking changes nothing."""
 
 
-class GetJob(Ask[CronJob], frozen=True):
+class GetJob(Ask[JobDetail], frozen=True):
+    """A job, its schedule in plain English, and its next five times."""
+
     id: str
 
 
+class PreviewSchedule(Ask[Preview], frozen=True):
+    """A schedule in plain English and its next five times. Nothing is kept."""
+
+    schedule: Schedule
+    timezone: str = "UTC"
+
+
+class ListJobRuns(Ask[RunPage], frozen=True):
+    """What became of a job's slots, newest first."""
+
+    id: str
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+
+
 class CreateJob(Ask[CronJob], frozen=True):
-    """A new job. ``payload``: a JSON object ``{agent, session, message, deliver}`` or plain text."""
+    """A new job. ``payload``: a JSON object ``{agent, session, message, deliver}``, one with a ``tool`` and
+    its ``arguments``, or plain text."""
 
     name: JobName
     schedule: Schedule
     enabled: bool = True
     timezone: str = "UTC"
     payload: Payload | UnsetType = UNSET
+    policy: Policy = Policy()
 
 
 class UpdateJob(Ask[CronJob], frozen=True):
@@ -41,14 +60,19 @@ class UpdateJob(Ask[CronJob], frozen=True):
     enabled: bool | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     payload: Payload | UnsetType | None = UNSET
+    policy: PolicyChange | UnsetType = UNSET
 
     def applied_to(self, job: CronJob) -> CronJob:
-        """The job with what was given. A payload of null is none."""
+        """The job with what was given. A payload of null is none; who enables a job forgets its failures."""
         given = {
             name: UNSET if value is None else value
             for name, value in structs.asdict(self).items()
             if value is not UNSET
         }
+        if isinstance(self.policy, PolicyChange):
+            given["policy"] = self.policy.applied_to(job.policy)
+        if self.enabled is True and not job.enabled:
+            given["failures"] = 0
         return structs.replace(job, **given)
 
 
@@ -62,6 +86,10 @@ class RunJob(Ask[Success], frozen=True):
     """Start a run now, whatever the schedule says. Answers when it has begun."""
 
     id: str
+
+
+class CronTrouble(Ask[tuple[str, ...]], frozen=True):
+    """What an operator should know of the jobs, a sentence each. Answered from memory."""
 
 
 class Tick(Tell, frozen=True):

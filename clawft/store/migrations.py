@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clawft.errors import UsageError
 from clawft.store.backup import back_up
+from clawft.store.cron_tables import CRON_TABLES
 from clawft.store.database import user_version
 from clawft.store.failures import storage_failure
 from clawft.store.first_tables import FIRST_TABLES
@@ -32,7 +33,13 @@ def turn_steps(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps)
+def cron_policies_and_outbox(raw: sqlite3.Connection) -> None:
+    """3: cron jobs have a policy and count their failures, runs their attempts and costs; the outbox."""
+    for statement in CRON_TABLES:
+        raw.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps, cron_policies_and_outbox)
 
 
 def migrate(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import peewee as pw
 
+from clawft.domain.cron import Policy
 from clawft.domain.sessions import ToolCallInfo
 from clawft.domain.tokens import Scope
 from clawft.store.columns import JsonField, MomentField, WordField
@@ -218,6 +219,8 @@ class CronJobRow(Table):
     next_run = MomentField(null=True)
     created_at = MomentField()
     version = pw.IntegerField(default=1)
+    policy = JsonField(Policy)
+    failures = pw.IntegerField(default=0)
 
     class Meta:
         table_name = "cron_jobs"
@@ -230,10 +233,29 @@ class CronRunRow(Table):
     started_at = MomentField(null=True)
     ended_at = MomentField(null=True)
     detail = pw.TextField(null=True)
+    attempt = pw.IntegerField(default=1)
+    cost_usd = pw.DoubleField(null=True)
 
     class Meta:
         table_name = "cron_runs"
         primary_key = pw.CompositeKey("job_id", "slot")
+
+
+class DeliveryRow(Table):
+    id = pw.TextField(primary_key=True)
+    channel = pw.TextField()
+    to = pw.TextField(null=True)
+    content = pw.TextField()
+    state = WordField()
+    attempts = pw.IntegerField(default=0)
+    source = pw.TextField(null=True)
+    next_attempt = MomentField(null=True)
+    detail = pw.TextField(null=True)
+    created_at = MomentField()
+    updated_at = MomentField()
+
+    class Meta:
+        table_name = "outbox"
 
 
 class MemoryRow(Table):

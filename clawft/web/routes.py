@@ -16,6 +16,7 @@ from clawft.messages import (
     delegation,
     memory,
     monitor,
+    outbox,
     sessions,
     skills,
     tokens,
@@ -57,7 +58,7 @@ class Route(msgspec.Struct, frozen=True):
         return tuple(re.findall(r"[:*](\w+)", self.path))
 
 
-_JOB_REPORTS = ("id", "status", "last_run", "next_run")
+_JOB_REPORTS = ("id", "status", "last_run", "next_run", "failures", "reading", "next_runs")
 _TURN = 300.0
 
 ROUTES = (
@@ -107,10 +108,15 @@ ROUTES = (
     Route("PUT", "/api/config", "config", config.PutConfig, "admin", body="config"),
     Route("GET", "/api/cron", "cron", cron.ListJobs, "read"),
     Route("POST", "/api/cron", "cron", cron.CreateJob, "operate"),
+    Route("POST", "/api/cron/preview", "cron", cron.PreviewSchedule, "read"),
     Route("GET", "/api/cron/:id", "cron", cron.GetJob, "read"),
     Route("PUT", "/api/cron/:id", "cron", cron.UpdateJob, "operate", ignores=_JOB_REPORTS),
     Route("DELETE", "/api/cron/:id", "cron", cron.DeleteJob, "operate"),
     Route("POST", "/api/cron/:id/run", "cron", cron.RunJob, "operate"),
+    Route("GET", "/api/cron/:id/runs", "cron", cron.ListJobRuns, "read"),
+    Route("GET", "/api/outbox", "outbox", outbox.ListDeliveries, "read"),
+    Route("POST", "/api/outbox/:id/resend", "outbox", outbox.ResendDelivery, "operate"),
+    Route("GET", "/api/outbox/keys/:channel", "outbox", outbox.GetSigningKey, "admin"),
     Route("GET", "/api/channels", "channels", channels.ListChannels, "read"),
     Route("GET", "/api/delegation/active", "delegation", delegation.ListActive, "read"),
     Route("GET", "/api/delegation/rules", "delegation", delegation.ListRules, "read"),

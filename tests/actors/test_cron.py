@@ -4,78 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import schedule
 import time_machine
 
-from clawft.actors.cron import Cron
 from clawft.actors.ticker import steady
-from clawft.domain.cron import CronJob, CronRun
+from clawft.domain.cron import CronJob
 from clawft.domain.values import UNSET
 from clawft.errors import Conflict, Invalid, NotFound, StorageFull
-from clawft.messages.cron import CreateJob, DeleteJob, GetJob, ListJobs, RunJob, Tick, UpdateJob
-from clawft.messages.events import Publish
-from clawft.runtime import Reply, System
+from clawft.messages.cron import DeleteJob, GetJob, ListJobs, RunJob, UpdateJob
+from clawft.runtime import Reply
 from clawft.store import Store
 from clawft.store.cron import CronStore
-from tests.actors.conversations import Sessions, Talk
+from clawft.store.cron_runs import CronRuns
+from tests.actors.cron_host import Host
 from tests.actors.moments import NOW, StillClock, until
-from tests.actors.recorder import Recorder
 
 TEN = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
-
-
-class Host:
-    """As much of a host as cron needs, on a folder that outlives it."""
-
-    def __init__(self, folder: Path, clock: StillClock, store: type[CronStore] = CronStore) -> None:
-        self.clock = clock
-        self.published: list[Publish] = []
-        self.system = System("test")
-        self.system.attach()
-        self.kept = Store.open(self.system, folder)
-        self.store = store(self.kept)
-        self.system.spawn(Recorder, "events", self.published)
-        self.sessions = Talk()
-        self.system.spawn(Sessions, "sessions", self.sessions)
-        self.start_cron()
-
-    def start_cron(self, tick: float | None = None) -> None:
-        self.cron = self.system.spawn(Cron, "cron", store=self.store, now=self.clock, tick=tick)
-
-    async def create(self, **given: Any) -> CronJob:
-        return await self.system.ask("cron", CreateJob(**({"name": "a job", "schedule": "@hourly"} | given)))
-
-    async def job(self) -> CronJob:
-        (job,) = await self.system.ask("cron", ListJobs())
-        return job
-
-    async def tick(self, **forward: float) -> None:
-        """Move the clock, look at it, and let every job have decided."""
-        self.system.tell("cron", Tick(self.clock.forward(**forward)))
-        for job in await self.system.ask("cron", ListJobs()):
-            with_nothing_changed = UpdateJob(job.id)
-            await self.system.ask("cron", with_nothing_changed)
-
-    async def ledger(self) -> list[tuple[datetime, str]]:
-        return [(run.slot, run.state) for run in reversed(await self.runs())]
-
-    async def runs(self) -> tuple[CronRun, ...]:
-        return await self.store.runs((await self.job()).id)
-
-    def events(self) -> list[str]:
-        return [cast("Any", note.event).status for note in self.published]
-
-    async def settled(self) -> None:
-        """Wait until no run is open any more."""
-        while any(state == "running" for _, state in await self.ledger()):
-            await asyncio.sleep(0)
-
-    async def stop(self) -> None:
-        self.kept.close()
-        assert await self.system.shutdown(5) == ()
 
 
 @pytest.fixture
@@ -104,7 +51,10 @@ async def test_a_new_job_is_listed_with_its_next_run(host: Host) -> None:
     )
     assert job.id.startswith("cron-")
     assert await host.job() == job
-    assert await host.system.ask("cron", GetJob(job.id)) == job
+    detail = await host.system.ask("cron", GetJob(job.id))
+    assert detail.reading == "At 12:00 every day (Europe/Berlin)"
+    assert [moment.utc for moment in detail.next_runs] == [TEN + timedelta(days=day) for day in range(5)]
+    assert {moment.local.isoformat()[10:] for moment in detail.next_runs} == {"T12:00:00+02:00"}
 
 
 @pytest.mark.parametrize(
@@ -182,8 +132,8 @@ async def test_a_run_that_fails_says_why_and_the_next_one_runs(payload: str, why
 async def test_looking_never_changes_anything(host: Host) -> None:
     job = await host.create()
     host.clock.forward(days=3)
+    await host.system.ask("cron", GetJob(job.id))
     assert await host.job() == await host.job() == job
-    assert await host.system.ask("cron", GetJob(job.id)) == job
 
 
 async def test_an_edit_keeps_what_it_does_not_name_and_takes_effect_at_once(host: Host) -> None:
@@ -259,7 +209,7 @@ async def test_a_deleted_job_is_gone_with_its_run(host: Host) -> None:
     await host.system.ask("cron", DeleteJob(job.id))
     await until(lambda: host.sessions.cancelled == [job.id])
     assert await host.system.ask("cron", ListJobs()) == ()
-    assert await host.store.runs(job.id) == ()
+    assert (await host.store.runs.page(job.id)).items == ()
 
 
 @pytest.mark.parametrize("ask", [GetJob, DeleteJob, RunJob, UpdateJob])
@@ -292,7 +242,8 @@ async def test_a_job_missed_while_the_host_was_down_runs_once(tmp_path: Path, cl
     await again.tick()
     await again.tick(seconds=1)
     await again.settled()
-    assert await again.ledger() == [(TEN, "skipped"), (TEN + timedelta(minutes=30), "done")]
+    missed = [(TEN + timedelta(minutes=minutes), "skipped") for minutes in (0, 10, 20)]
+    assert await again.ledger() == [*missed, (TEN + timedelta(minutes=30), "done")]
     assert (await again.job()).next_run == TEN + timedelta(minutes=40)
     assert len(again.sessions.sent) == 1
     await again.stop()
@@ -324,7 +275,7 @@ async def test_a_run_under_way_when_the_host_stops_is_interrupted(tmp_path: Path
 
 async def test_a_run_left_open_by_a_host_that_died_is_interrupted_at_the_next_start(host: Host) -> None:
     job = await host.create(payload="Hi")
-    assert await host.store.claim(job.id, TEN, None, NOW)
+    assert await host.store.runs.claim(job.id, TEN, None, NOW)
     host.cron.halt()
     await host.cron.stopped(5)
     host.start_cron()
@@ -335,22 +286,28 @@ async def test_a_run_left_open_by_a_host_that_died_is_interrupted_at_the_next_st
 
 async def test_a_slot_that_was_claimed_is_never_run_again(host: Host) -> None:
     job = await host.create(payload="Hi")
-    assert await host.store.claim(job.id, TEN, TEN, NOW)
-    assert not await host.store.claim(job.id, TEN, TEN, NOW)
+    assert await host.store.runs.claim(job.id, TEN, TEN, NOW)
+    assert not await host.store.runs.claim(job.id, TEN, TEN, NOW)
     await host.tick(seconds=31)
     assert host.sessions.sent == []
 
 
-class FullDisk(CronStore):
-    """A store that is full until somebody makes room."""
+class FullLedger(CronRuns):
+    """A ledger that is full until somebody makes room."""
 
+    def take(self, *args: Any) -> Reply[tuple[datetime, ...]]:
+        return Reply.failed(StorageFull("no room")) if FullDisk.full else super().take(*args)
+
+    def finish(self, *args: Any) -> Reply[int]:
+        return Reply.failed(StorageFull("no room")) if FullDisk.full else super().finish(*args)
+
+
+class FullDisk(CronStore):
     full = False
 
-    def claim(self, *args: Any) -> Reply[bool]:
-        return Reply.failed(StorageFull("no room")) if self.full else super().claim(*args)
-
-    def finish(self, *args: Any) -> Reply[None]:
-        return Reply.failed(StorageFull("no room")) if self.full else super().finish(*args)
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.runs = FullLedger(store)
 
 
 async def test_nothing_runs_that_cannot_be_recorded_and_it_runs_when_there_is_room(

@@ -59,6 +59,49 @@ def test_a_step_that_does_not_divide_the_hour_keeps_its_distance() -> None:
     assert {(later - earlier).seconds for earlier, later in pairwise(instants)} == {45 * 60}
 
 
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("once at 2026-12-01T09:00", "UTC", "12-01 09:00"),
+        ("Once at 2026-12-01 09:00", "Europe/Berlin", "12-01 08:00"),
+        ("once 2026-12-01t09:00:00z", "Europe/Berlin", "12-01 09:00"),
+        ("once at 2026-12-01T09:00+05:30", "Europe/Berlin", "12-01 03:30"),
+    ],
+)
+def test_once_is_due_once(text: str, zone: str, expected: str) -> None:
+    assert due(text, zone=zone, count=1) == [expected]
+    assert parse_schedule(text).after(utc(2026, 12, 1, 9), parse_zone(zone)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("once at 2027-03-14T02:30", "America/New_York", "03-14 07:00"),
+        ("once at 2026-11-01T01:30", "America/New_York", "11-01 05:30"),
+        ("once at 2026-10-04T02:15", "Australia/Lord_Howe", "10-03 15:30"),
+    ],
+)
+def test_once_at_a_time_that_is_skipped_or_comes_twice_is_due_once(
+    text: str, zone: str, expected: str
+) -> None:
+    assert due(text, zone=zone, count=1) == [expected]
+    assert parse_schedule(text).after(utc(2027, 4, 1), parse_zone(zone)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("30 10 * * 1-5", "At 10:30 on Monday through Friday"),
+        ("every 10 minutes", "Every 10th minute of every hour"),
+        ("every 45 minutes", "Every 45 minutes of elapsed time"),
+        ("every 36 hours", "Every 36 hours of elapsed time"),
+        ("once at 2026-12-01T09:00", "Once, at 2026-12-01 09:00"),
+    ],
+)
+def test_a_schedule_can_be_read_in_plain_english(text: str, reading: str) -> None:
+    assert parse_schedule(text).explain() == reading
+
+
 def test_words_and_fields_that_mean_the_same_are_the_same() -> None:
     assert parse_schedule("every day at 10:30") == CronFields("30 10 * * *")
     assert parse_schedule("every 24 hours") == parse_schedule("@daily") == parse_schedule("every day")
@@ -87,6 +130,10 @@ def test_words_and_fields_that_mean_the_same_are_the_same() -> None:
         ("every day at 25:00", "25:00 is no time of the day"),
         ("every", "expected five cron fields"),
         ("whenever", "1 fields"),
+        ("once at noon", "followed by a date and a time"),
+        ("once", "followed by a date and a time"),
+        ("once at 2026-13-01T09:00", "'2026-13-01T09:00' is no date and time"),
+        ("once at 0001-01-01T09:00", "the year 1 is out of reach"),
     ],
 )
 def test_a_schedule_that_means_nothing_says_why(text: str, named: str) -> None:

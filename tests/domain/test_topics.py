@@ -104,6 +104,22 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
         {"cron:run": {"job_id": "cron-1", "name": "daily", "status": "running", "scheduled_for": STAMP}},
     ),
     (
+        events.CronAlert("cron-1", "daily", 3, False, "why"),
+        {
+            "cron:alert": {
+                "job_id": "cron-1",
+                "name": "daily",
+                "failures": 3,
+                "disabled": False,
+                "detail": "why",
+            }
+        },
+    ),
+    (
+        events.DeliveryChanged("dlv-1", "hook", "sent", 1),
+        {"outbox:update": {"id": "dlv-1", "channel": "hook", "state": "sent", "attempts": 1}},
+    ),
+    (
         events.ToolCalled("call-1", "sing", {"song": "x"}, "sess-1"),
         {"tool:call": {"id": "call-1", "name": "sing", "arguments": {"song": "x"}, "session_key": "sess-1"}},
     ),

@@ -112,6 +112,17 @@ CRON_JOB = {
     "last_run?": time,
     "next_run?": time,
     "payload?": str,
+    "policy": {
+        "missed": {"skip", "latest", "all"},
+        "catch_up": int,
+        "grace": int,
+        "interrupted": {"skip", "retry"},
+        "overlap": {"skip", "queue", "replace"},
+        "jitter": int,
+        "time_limit?": float,
+        "cost_limit_usd?": float,
+    },
+    "failures": int,
 }
 CHANNEL = {
     "name": str,

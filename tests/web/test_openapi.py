@@ -12,7 +12,12 @@ from tests.web.house import House
 
 DOCUMENT: dict[str, Any] = document([Form(route) for route in ROUTES], "1.0")
 
-ONLY_SENT = ("AgentSpec.tools", "ProviderConfig.api_key")
+ONLY_SENT = (
+    "AgentSpec.tools",
+    "ProviderConfig.api_key",
+    "PolicyChange.time_limit",
+    "PolicyChange.cost_limit_usd",
+)
 """Members that may be null in what a client sends, and are never answered so."""
 
 
