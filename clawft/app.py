@@ -159,7 +159,7 @@ class App:
         spawn(Channels, "channels", store=ChannelStore(store))
         spawn(Skills, "skills", store=SkillStore(store), folder=folder / "skills", keys=folder / "keys")
         spawn(Tools, "tools", workspace=self._workspace(), tools=tuple(self._tools()))
-        spawn_sessions(self.system, store, self._models)
+        spawn_sessions(self.system, store, self._models, rules=True)
         spawn(
             Agents,
             "agents",

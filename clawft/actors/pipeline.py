@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from clawft.actors.around import Around
+from clawft.actors.asking import Asking
+from clawft.actors.asks import Asks
+from clawft.actors.assembler import Assembler
 from clawft.actors.chunks import Chunks
 from clawft.actors.clock import Clock
 from clawft.actors.guards import Guard, LimitReached, Whose
@@ -20,45 +22,28 @@ from clawft.actors.story import Story
 from clawft.actors.transport import Transport
 from clawft.domain.agents import AgentSpec
 from clawft.domain.complexity import complexity
-from clawft.domain.config import AgentDefaults, ConfigData
-from clawft.domain.context import history, system_prompt, taken_before
+from clawft.domain.config import ConfigData
+from clawft.domain.costs import Usage
 from clawft.domain.events import ChunkAdded, Event, StageChanged
-from clawft.domain.models import ModelMessage, ModelRequest
+from clawft.domain.models import split_model
 from clawft.domain.pipeline import Stage, StageChange, StageStatus
-from clawft.domain.routing import Kind, Route, kind_of, route
+from clawft.domain.routing import Kind, Route, Tries, kind_of, route
 from clawft.domain.scoring import GOOD, score
-from clawft.domain.skills import SkillData
-from clawft.domain.turns import TurnEnd
+from clawft.domain.transforms import BOOSTER, Transformed, transformed
+from clawft.domain.turns import ModelCall, TurnEnd
 from clawft.drivers.models.registry import Found, Models
-from clawft.errors import ClawftError, Conflict, Invalid, ModelFailed
+from clawft.errors import ClawftError, Conflict, ModelFailed
 from clawft.messages.agents import Brief
 from clawft.messages.config import GetConfig
-from clawft.messages.skills import ListSkills
-from clawft.messages.tools import ToolSpecs
-from clawft.runtime import Ask, Reply
+from clawft.messages.delegation import ChooseTarget
 from clawft.store.outcomes import OutcomeStore
 from clawft.store.sessions import SessionStore
 from clawft.store.turns import TurnStore
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R")
-
 TIME_LIMIT = 270.0
 """Seconds a turn may take: less than the 300 a POST waits, so that the end is told to whoever asked."""
-
-HISTORY_TOKENS = 24_000
-"""About how much of the conversation a model is shown."""
-
-HISTORY_MESSAGES = 400
-"""How many messages are read for that."""
-
-
-class Asks(Protocol):
-    """Asks another actor."""
-
-    def __call__(self, target: str, message: Ask[R]) -> Reply[R]: ...
-
 
 Publishes = Callable[[Event], None]
 
@@ -75,6 +60,8 @@ class Parts:
     time_limit: float = TIME_LIMIT
     guards: tuple[Guard, ...] = ()
     """Asked before every call of a model or a tool."""
+    rules: bool = False
+    """Whether there is a ``delegation`` to be asked for rules."""
 
 
 @dataclass(frozen=True)
@@ -173,24 +160,78 @@ class Pipeline:
         with self._stage("router"):
             agent = await self._ask("agents", Brief(self._session.agent_id))
             self._config = await self._ask("config", GetConfig())
-            chosen = self._route(agent)
-            found = self._find(chosen)
+            target = self._made_by_rule() or await self._found(agent)
+        if isinstance(target, Transformed):
+            self._tell_made(target)
+        else:
+            await self._converse(agent, target)
+
+    async def _converse(self, agent: AgentSpec, found: Found) -> None:
+        story, around = self.progress.story, self._around()
+        tier = self.progress.route.tier if self.progress.route else 3
+        asking = Asking(found, tier, story=story, around=around)
         with self._stage("assembler"):
-            request = await self._assemble(agent, found)
+            assembler = Assembler(agent, self._config.pipeline, asking=asking, story=story, around=around)
+            request, shown = await assembler.assemble(
+                self._content, self._ask, self._parts.sessions, self._place.waiting()
+            )
         with self._stage("transport"):
-            await self._transport(found, chosen).converse(request)
+            await Transport(asking, progress=self.progress, around=around).converse(request, shown)
 
     # -- the stages
 
-    def _route(self, agent: AgentSpec) -> Route:
-        chosen = route(
+    def _made_by_rule(self) -> Transformed | None:
+        """What a rule makes of the request. A session that was made for one model is answered by that."""
+        if self._session.model or not self._config.pipeline.booster:
+            return None
+        made = transformed(self._content)
+        if made is not None:
+            self.progress.route = Route(BOOSTER, 1)
+        return made
+
+    def _tell_made(self, made: Transformed) -> None:
+        """The stages of a request that needs no model: its answer is counted, and costs nothing."""
+        story = self.progress.story
+        with self._stage("assembler"):
+            number = story.begin("transform", made.rule, tier=1)
+        with self._stage("transport"):
+            self.progress.chunks.add(made.text)
+            call = ModelCall(*split_model(BOOSTER), 1, Usage(), "success", self._parts.now())
+            story.calls.append(call)
+            story.spent(number, call, made.text)
+            story.end(number, "done")
+
+    async def _found(self, agent: AgentSpec) -> Found:
+        self.progress.route = chosen = await self._route(agent)
+        return self._find(chosen)
+
+    async def _route(self, agent: AgentSpec) -> Route:
+        fixed = bool(self._session.model)
+        return route(
             self._session.model or agent.model,
             self._config.pipeline,
             self.progress.complexity or 0.0,
-            fixed=bool(self._session.model),
+            fixed=fixed,
+            rule="" if fixed else await self._ruled(),
+            tries=await self._tries(),
         )
-        self.progress.route = chosen
-        return chosen
+
+    async def _ruled(self) -> str:
+        """The model that a delegation rule names for this kind of request; empty: none does."""
+        if not self._parts.rules:
+            return ""
+        choice = await self._ask("delegation", ChooseTarget(self._kind, self.progress.complexity or 0.0))
+        if choice is None or not split_model(choice.target)[0]:
+            return ""  # an agent: that is for tasks that are handed on
+        return choice.target
+
+    async def _tries(self) -> Tries:
+        """What was learnt of this kind, where there is a choice that it may change."""
+        pipeline = self._config.pipeline
+        if not (pipeline.learner and pipeline.fast_model and pipeline.strong_model):
+            return {}
+        known = await self._parts.outcomes.of(self._kind)
+        return {outcome.model: (outcome.tries, outcome.successes) for outcome in known}
 
     def _find(self, chosen: Route) -> Found:
         found = self._parts.models.find(chosen.model)
@@ -201,26 +242,8 @@ class Pipeline:
             )
         return found
 
-    async def _assemble(self, agent: AgentSpec, found: Found) -> ModelRequest:
-        tools = await self._ask("tools", ToolSpecs(agent.tools))
-        rows = await self._parts.sessions.latest(self._session.key, HISTORY_MESSAGES)
-        prompt = system_prompt(agent, await self._skills(agent))
-        earlier = taken_before(rows, self._id, self._place.waiting())
-        shown = history(earlier, HISTORY_TOKENS)
-        limits = _limits(agent)
-        return ModelRequest(
-            model=found.name,
-            messages=(ModelMessage("system", prompt), *shown, ModelMessage("user", self._content)),
-            tools=tools,
-            max_tokens=limits.max_tokens,
-            temperature=limits.temperature,
-        )
-
-    async def _skills(self, agent: AgentSpec) -> tuple[SkillData, ...]:
-        return await self._ask("skills", ListSkills()) if agent.skills else ()
-
-    def _transport(self, found: Found, chosen: Route) -> Transport:
-        around = Around(
+    def _around(self) -> Around:
+        return Around(
             whose=self._whose,
             now=self._parts.now,
             tools=lambda call: self._ask("tools", call),
@@ -230,7 +253,6 @@ class Pipeline:
             said_meanwhile=self._place.said_meanwhile,
             ends_after_step=self._place.ends_after_step,
         )
-        return Transport(found, chosen.tier, progress=self.progress, around=around)
 
     @contextmanager
     def _parked(self) -> Iterator[None]:
@@ -280,12 +302,3 @@ class Pipeline:
         finally:
             took = round((perf_counter() - began) * 1000, 3)
             self._publish(StageChanged(replace(change, status=status, duration_ms=took)))
-
-
-def _limits(agent: AgentSpec) -> AgentDefaults:
-    """What the agent's own config says of every call; it is a free form, so it may be wrong."""
-    named = {name: agent.config[name] for name in ("max_tokens", "temperature") if name in agent.config}
-    try:
-        return msgspec.convert(named, AgentDefaults)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"the config of the agent {agent.key} is wrong: {error}") from error

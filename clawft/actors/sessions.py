@@ -67,9 +67,11 @@ def spawn_sessions(
     time_limit: float = TIME_LIMIT,
     idle: float = 300.0,
     guards: Sequence[Guard] = (),
+    rules: bool = False,
 ) -> Ref:
     """Start ``sessions`` and what it finds its sessions with.
 
+    ``rules``: there is a ``delegation`` whose rules may name a model for a kind of request.
     ``guards`` are asked before every call of a model or a tool. ``time_limit``: seconds one turn may take.
     ``idle``: seconds after which a session without a turn sleeps.
     The directory is made here and not by the actor, so that sessions outlive a restart of it.
@@ -82,6 +84,7 @@ def spawn_sessions(
         now=now,
         time_limit=time_limit,
         guards=tuple(guards),
+        rules=rules,
     )
     directory: Directory = system.virtual(
         Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire), idle=idle

@@ -50,6 +50,23 @@ class Story:
         self._steps[at] = replace(self._steps[at], usage=call.usage, result=said, result_size=len(said))
         self._changed.add(number)
 
+    def fail_running(self, kind: StepKind, reason: str) -> None:
+        """The steps of this kind that run were given up, and the turn goes on."""
+        for step in self.running:
+            if step.kind == kind:
+                self.end(step.number, "failed", reason=reason)
+
+    def measured(self, kind: StepKind, before: int, after: int, reason: str) -> None:
+        """What the last step of this kind made of how many tokens; ``reason`` says why it is not used."""
+        at = max(at for at, step in enumerate(self._steps) if step.kind == kind)
+        self._steps[at] = replace(
+            self._steps[at],
+            status="failed" if reason else "done",
+            reason=reason or UNSET,
+            arguments=f'{{"before":{before},"after":{after}}}',
+        )
+        self._changed.add(self._steps[at].number)
+
     def close(self, end: TurnEnd) -> None:
         """What runs still was cut off by the end of the turn."""
         for step in self.running:

@@ -71,6 +71,13 @@ class PipelineConfig(Value, frozen=True, forbid_unknown_fields=True):
     strong_model: str = ""
     """Empty: the agent's own model."""
     learner: bool = True
+    """Keep what worked for which kind of request, and let the router use it."""
+    booster: bool = True
+    """Let rules answer what they can answer exactly, without a model."""
+    compaction: bool = True
+    """Have a model sum up what no longer fits; without it the oldest turns are left out."""
+    context_tokens: Annotated[int, Meta(ge=2_000, le=10_000_000)] = 100_000
+    """How much one call may show a model. An agent's config may say it for itself."""
 
 
 def _no_providers() -> dict[str, ProviderConfig]:

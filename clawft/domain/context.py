@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
 from clawft.domain.agents import AgentSpec
 from clawft.domain.models import ModelMessage
@@ -16,12 +17,54 @@ OLD_RESULT = 2_000
 """Characters kept of a tool result of an earlier turn."""
 
 
-def system_prompt(agent: AgentSpec, skills: Iterable[SkillData]) -> str:
-    """What the model is told before the conversation: who it is, and which skills the agent may draw on."""
+class Said(NamedTuple):
+    """A stored message, its number in the session and the turn it belongs to, if any."""
+
+    seq: int
+    turn_id: str | None
+    message: ChatMessage
+
+
+class Shown(NamedTuple):
+    """What a model is shown, and the tokens there is room for."""
+
+    first: ModelMessage
+    """The system's words."""
+    earlier: tuple[ModelMessage, ...]
+    own: tuple[ModelMessage, ...]
+    """Of the turn itself."""
+    room: int
+
+    @property
+    def messages(self) -> tuple[ModelMessage, ...]:
+        return (self.first, *self.earlier, *self.own)
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(size, self.messages))
+
+    def with_more(self, *messages: ModelMessage) -> "Shown":
+        return self._replace(own=(*self.own, *messages))
+
+    def without_earlier_but(self, kept: Sequence[ModelMessage]) -> "Shown":
+        return self._replace(earlier=tuple(kept))
+
+    def of(self, messages: Sequence[ModelMessage]) -> "Shown":
+        """The same with these messages in the places of those it has."""
+        own = 1 + len(self.earlier)
+        return self._replace(earlier=tuple(messages[1:own]), own=tuple(messages[own:]))
+
+
+def system_prompt(agent: AgentSpec, skills: Iterable[SkillData], summary: str = "") -> str:
+    """What the model is told before the conversation: who it is, which skills the agent may draw on, and a
+    summary of what was said and is not shown any more."""
     words = agent.system_prompt or f"You are {agent.name}. {agent.description}".strip()
     named = [skill for skill in skills if skill.enabled and skill.name in agent.skills]
     lines = [f"- {skill.name}: {skill.description}" for skill in named]
-    return "\n".join([words, "", "Your skills:", *lines]) if lines else words
+    parts = [words]
+    parts += ["", "Your skills:", *lines] if lines else []
+    parts += ["", "What was said before, in short:", summary] if summary else []
+    return "\n".join(parts)
 
 
 def estimate_tokens(text: str) -> int:
@@ -35,39 +78,32 @@ def size(message: ModelMessage) -> int:
     return estimate_tokens(message.content) + calls
 
 
-def history(turns: Sequence[Sequence[ChatMessage]], budget: int) -> tuple[ModelMessage, ...]:
-    """The latest turns that fit in ``budget`` tokens, oldest first.
+def turn_size(turn: Iterable[Said]) -> int:
+    """About how many tokens a turn costs where it is shown."""
+    return sum(size(part) for said in turn for part in as_shown(said.message))
 
-    A turn is shown whole or not at all: a tool call without its result would be refused by most models.
-    """
-    shown: list[tuple[ModelMessage, ...]] = []
-    for turn in reversed(turns):
-        messages = tuple(part for message in turn for part in as_shown(message))
-        budget -= sum(size(message) for message in messages)
-        if budget < 0:
-            break
-        shown.append(messages)
-    return tuple(message for turn in reversed(shown) for message in turn)
+
+def history(turns: Iterable[Iterable[Said]]) -> tuple[ModelMessage, ...]:
+    """Turns as a model is shown them, whole: a call without its result would be refused by most."""
+    return tuple(part for turn in turns for said in turn for part in as_shown(said.message))
 
 
 def taken_before(
-    rows: Iterable[tuple[str | None, ChatMessage]], turn_id: str, waiting: Container[str | None] = ()
-) -> tuple[tuple[ChatMessage, ...], ...]:
-    """Stored messages, each with the id of its turn, as the turns that were taken before ``turn_id``.
+    rows: Iterable[Said], turn_id: str, waiting: Container[str | None] = ()
+) -> tuple[tuple[Said, ...], ...]:
+    """Stored messages as the turns that were taken before ``turn_id``.
 
     A message that came while another was being answered lies between that one and its answer, so they are
-    put together by turn. What waits behind ``turn_id`` is left out, though it
-    may have come before, and so is an oldest turn without its
-    beginning: an answer to nothing. A message of no turn stands for itself.
+    put together by turn. What waits behind ``turn_id`` is left out, though it may have come before, and so is
+    an oldest turn without its beginning: an answer to nothing. A message of no turn stands for itself.
     """
-    turns: dict[object, list[ChatMessage]] = {}
-    for at, (turn, message) in enumerate(rows):
-        if turn is not None and turn in waiting:
-            continue
-        turns.setdefault(at if turn is None else turn, []).append(message)
+    turns: dict[object, list[Said]] = {}
+    for said in rows:
+        if said.turn_id is None or said.turn_id not in waiting:
+            turns.setdefault(said.seq if said.turn_id is None else said.turn_id, []).append(said)
     earlier = takewhile(lambda turn: turn[0] != turn_id, turns.items())
     return tuple(
-        tuple(messages) for turn, messages in earlier if messages[0].role == "user" or isinstance(turn, int)
+        tuple(said) for turn, said in earlier if said[0].message.role == "user" or isinstance(turn, int)
     )
 
 

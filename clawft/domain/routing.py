@@ -1,6 +1,7 @@
 """Routing: what kind of request this is, and which model of which tier it goes to."""
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from clawft.domain.config import PipelineConfig
@@ -56,11 +57,43 @@ def tier_of(complexity: float) -> Tier:
     return 2 if complexity < FAST_BELOW else 3
 
 
-def route(own: str, pipeline: PipelineConfig, complexity: float, *, fixed: bool = False) -> Route:
-    """The tier by complexity, and its model from the config; without one, the agent's ``own``.
+_NOTHING: Mapping[str, tuple[int, int]] = {}
+Tries = Mapping[str, tuple[int, int]]
+"""How models did with one kind of request: tries and successes."""
+
+ENOUGH_TRIES = 10
+"""Tries before what was learnt is believed."""
+GOOD_SHARE, BAD_SHARE = 0.9, 0.5
+EASY_ENOUGH = 0.60
+"""Up to this complexity a fast model that did well with the kind is believed to do well again."""
+
+
+def learned_tier(tier: Tier, pipeline: PipelineConfig, complexity: float, tries: Tries) -> Tier:
+    """The tier after what was learnt of the fast model: where it fails at a kind it is passed over, where it
+    does well it is given harder requests of it."""
+    count, good = tries.get(pipeline.fast_model, (0, 0))
+    if not pipeline.strong_model or not pipeline.fast_model or count < ENOUGH_TRIES:
+        return tier
+    if tier == 2 and good < count * BAD_SHARE:
+        return 3
+    return 2 if tier == 3 and complexity <= EASY_ENOUGH and good >= count * GOOD_SHARE else tier
+
+
+def route(
+    own: str,
+    pipeline: PipelineConfig,
+    complexity: float,
+    *,
+    fixed: bool = False,
+    rule: str = "",
+    tries: Tries = _NOTHING,
+) -> Route:
+    """The model that a ``rule`` names; else the tier by complexity and by what was learnt, and its model from
+    the config; without one, the agent's ``own``.
 
     ``fixed``: the session was made for one model, so the tier is recorded but does not choose.
     """
-    tier = tier_of(complexity)
-    chosen = pipeline.fast_model if tier == 2 else pipeline.strong_model
-    return Route(own if fixed else chosen or own, tier)
+    if fixed or rule:
+        return Route(own if fixed else rule, tier_of(complexity))
+    tier = learned_tier(tier_of(complexity), pipeline, complexity, tries)
+    return Route((pipeline.fast_model if tier == 2 else pipeline.strong_model) or own, tier)

@@ -21,6 +21,10 @@ class OutcomeStore:
         """Every outcome, by kind and model."""
         return self._store.read(_list)
 
+    def of(self, kind: Kind) -> Reply[tuple[Outcome, ...]]:
+        """How each model did with one kind of request."""
+        return self._store.read(lambda: _of(kind))
+
 
 def _record(kind: Kind, model: str, good: bool, latency_ms: int) -> None:
     OutcomeRow.insert(
@@ -33,6 +37,11 @@ def _record(kind: Kind, model: str, good: bool, latency_ms: int) -> None:
             OutcomeRow.latency_ms: OutcomeRow.latency_ms + latency_ms,
         },
     ).execute()
+
+
+def _of(kind: Kind) -> tuple[Outcome, ...]:
+    rows = OutcomeRow.select().where(OutcomeRow.kind == kind)
+    return tuple(Outcome(row.kind, row.model, row.tries, row.successes, row.latency_ms) for row in rows)
 
 
 def _list() -> tuple[Outcome, ...]:

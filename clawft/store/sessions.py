@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from clawft.domain.context import Said
 from clawft.domain.sessions import ChatMessage, SessionDetail, SessionRecord, SessionSummary, ToolCallInfo
 from clawft.domain.values import UNSET
 from clawft.errors import Conflict, NotFound
@@ -22,10 +23,21 @@ _ADD_MESSAGE = """
 _COUNT_MESSAGES = "UPDATE sessions SET message_count = message_count + ?, updated_at = ? WHERE key = ?"
 _MESSAGES = "SELECT role, content, timestamp, tool_calls FROM messages WHERE session_key = ? ORDER BY seq"
 _LATEST = """
-    SELECT turn_id, role, content, timestamp, tool_calls FROM messages
-    WHERE session_key = ? ORDER BY seq DESC LIMIT ?"""
+    SELECT seq, turn_id, role, content, timestamp, tool_calls FROM messages
+    WHERE session_key = ? AND seq > ? ORDER BY seq DESC LIMIT ?"""
+_SUMMARY = "SELECT upto, content FROM summaries WHERE session_key = ?"
+_SUM_UP = """
+    INSERT OR REPLACE INTO summaries (session_key, upto, content, at)
+    SELECT key, ?, ?, ? FROM sessions WHERE key = ?"""
 
 _tool_calls = msgspec.json.Decoder(tuple[ToolCallInfo, ...]).decode
+
+
+class Latest(NamedTuple):
+    """What a model may be shown of a session."""
+
+    summary: str
+    messages: tuple[Said, ...]
 
 
 class SessionStore:
@@ -54,12 +66,16 @@ class SessionStore:
         """Everything said in the session, oldest first."""
         return self._store.read(lambda: _get(key).messages)
 
-    def latest(self, key: str, limit: int) -> Reply[tuple[tuple[str | None, ChatMessage], ...]]:
-        """The latest messages, oldest first, each with the id of the turn it belongs to, if any.
+    def latest(self, key: str, limit: int) -> Reply[Latest]:
+        """The latest messages that no summary stands for, oldest first, and the summary of those before.
 
         A key that no session has gives nothing.
         """
         return self._store.read(lambda: _latest(key, limit))
+
+    def sum_up(self, key: str, upto: int, summary: str, at: datetime) -> Reply[None]:
+        """From here on ``summary`` stands for the messages up to this number. They stay where they are."""
+        return self._store.write(lambda: _sum_up(key, upto, summary, at))
 
     def append(self, key: str, messages: Sequence[ChatMessage]) -> Reply[None]:
         """Add messages that belong to no turn, all or none."""
@@ -137,9 +153,17 @@ def _get(key: str) -> SessionDetail:
     return SessionDetail(**msgspec.structs.asdict(_summary(*session)), messages=messages)
 
 
-def _latest(key: str, limit: int) -> tuple[tuple[str | None, ChatMessage], ...]:
-    rows = connection().execute(_LATEST, (key, limit)).fetchall()
-    return tuple((turn_id, _message(*said)) for turn_id, *said in reversed(rows))
+def _latest(key: str, limit: int) -> Latest:
+    raw = connection()
+    upto, summary = raw.execute(_SUMMARY, (key,)).fetchone() or (0, "")
+    rows = raw.execute(_LATEST, (key, upto, limit)).fetchall()
+    return Latest(
+        summary, tuple(Said(seq, turn_id, _message(*said)) for seq, turn_id, *said in reversed(rows))
+    )
+
+
+def _sum_up(key: str, upto: int, summary: str, at: datetime) -> None:
+    connection().execute(_SUM_UP, (upto, summary, moment_text(at), key))
 
 
 def _delete(key: str) -> None:

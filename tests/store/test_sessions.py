@@ -85,7 +85,7 @@ def test_an_unknown_key_is_not_found(sessions: SessionStore, ask: str) -> None:
 def test_a_message_to_an_unknown_session_leaves_nothing(sessions: SessionStore) -> None:
     with pytest.raises(NotFound):
         sessions.append("sess-9", [said("hello")]).get(timeout=WAIT)
-    assert sessions.latest("sess-9", 10).get(timeout=WAIT) == ()
+    assert sessions.latest("sess-9", 10).get(timeout=WAIT) == ("", ())
 
 
 def test_a_deleted_session_takes_its_messages_along(sessions: SessionStore) -> None:
@@ -100,11 +100,24 @@ def test_only_the_latest_messages_are_read_when_a_few_are_enough(sessions: Sessi
     sessions.create(record("sess-1")).get(timeout=WAIT)
     sessions.append("sess-1", [said(str(number), number) for number in range(10)]).get(timeout=WAIT)
     latest = sessions.latest("sess-1", 3).get(timeout=WAIT)
-    assert [(turn_id, message.content) for turn_id, message in latest] == [
-        (None, "7"),
-        (None, "8"),
-        (None, "9"),
+    assert latest.summary == ""
+    assert [(said.seq, said.turn_id, said.message.content) for said in latest.messages] == [
+        (8, None, "7"),
+        (9, None, "8"),
+        (10, None, "9"),
     ]
+
+
+def test_a_summary_stands_for_what_was_said_before_and_nothing_is_lost(sessions: SessionStore) -> None:
+    sessions.create(record("sess-1")).get(timeout=WAIT)
+    sessions.append("sess-1", [said(str(number), number) for number in range(10)]).get(timeout=WAIT)
+    sessions.sum_up("sess-1", 7, "They counted.", NOW).get(timeout=WAIT)
+    sessions.sum_up("sess-1", 8, "They counted on.", NOW).get(timeout=WAIT)
+    latest = sessions.latest("sess-1", 5).get(timeout=WAIT)
+    assert (latest.summary, [each.seq for each in latest.messages]) == ("They counted on.", [9, 10])
+    assert len(sessions.messages("sess-1").get(timeout=WAIT)) == 10
+    sessions.sum_up("sess-9", 1, "Nobody.", NOW).get(timeout=WAIT)
+    assert sessions.latest("sess-9", 5).get(timeout=WAIT) == ("", ())
 
 
 def test_sessions_are_counted_by_agent(sessions: SessionStore) -> None:

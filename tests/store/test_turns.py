@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from clawft.domain.context import Said
 from clawft.domain.costs import Usage
 from clawft.domain.pipeline import PipelineRun
 from clawft.domain.sessions import ChatMessage, SessionRecord
@@ -63,7 +64,7 @@ def begun(turns: TurnStore, turn: Turn) -> Turn:
 def test_an_accepted_message_and_its_turn_are_kept_together(store: Store, turns: TurnStore) -> None:
     turns.accept(queued(), asked()).get(timeout=WAIT)
     assert turns.list("sess-1").get(timeout=WAIT) == (queued(),)
-    assert SessionStore(store).latest("sess-1", 9).get(timeout=WAIT) == (("turn-1", asked()),)
+    assert SessionStore(store).latest("sess-1", 9).get(timeout=WAIT).messages == (Said(1, "turn-1", asked()),)
 
 
 def test_a_turn_that_cannot_be_kept_takes_its_message_along(store: Store, turns: TurnStore) -> None:
