@@ -77,9 +77,8 @@ class Asking:
         Raises ``ModelFailed``, or what a guard raises.
         """
         ask = ModelAsk(self._around.whose, self._found.provider, self._found.name, self._tier, request)
-        with self._around.parked():
-            for guard in self._around.guards:
-                await guard.before_model(ask)
+        if self._around.guards:
+            await self._guarded(ask)
         heard = Heard()
         number = self._story.begin(kind, self.name, tier=self._tier, arguments=_measured(request))
         try:
@@ -91,6 +90,11 @@ class Asking:
             self._count(number, ask, heard)
         self._story.end(number, "done")
         return heard
+
+    async def _guarded(self, ask: ModelAsk) -> None:
+        with self._around.parked():
+            for guard in self._around.guards:
+                await guard.before_model(ask)
 
     async def _listened(
         self, request: ModelRequest, heard: Heard, hear: Callable[[str], None] | None

@@ -63,6 +63,8 @@ class Delegation(Actor):
         self._now = now
         self._time_limit = time_limit
         self._active: dict[str, ActiveDelegation] = {}
+        self._known_rules: tuple[DelegationRule, ...] | None = None
+        """Every turn is asked about: kept until one is put or deleted."""
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for left in await self._store.fail_open(self._now(), "the host stopped while it ran"):
@@ -78,12 +80,15 @@ class Delegation(Actor):
         return self._store.rules()
 
     @on(PutRule)
-    def put_rule(self, ask: PutRule) -> Reply[DelegationRule]:
-        return self._store.put_rule(ask.rule)
+    async def put_rule(self, ask: PutRule) -> DelegationRule:
+        rule = await self._store.put_rule(ask.rule)
+        self._known_rules = None
+        return rule
 
     @on(DeleteRule)
     async def delete_rule(self, ask: DeleteRule) -> Success:
         await self._store.delete_rule(ask.name)
+        self._known_rules = None
         return Success()
 
     @on(GetHistory)
@@ -92,8 +97,13 @@ class Delegation(Actor):
 
     @on(ChooseTarget)
     async def choose(self, ask: ChooseTarget) -> Choice | None:
-        rule = choose(await self._store.rules(), ask.task, ask.complexity)
+        rule = choose(await self._rules_now(), ask.task, ask.complexity)
         return None if rule is None else Choice(rule.target, rule.name)
+
+    async def _rules_now(self) -> tuple[DelegationRule, ...]:
+        if self._known_rules is None:
+            self._known_rules = await self._store.rules()
+        return self._known_rules
 
     @on(Delegate)
     async def delegate(self, ask: Delegate) -> Delegated:
@@ -118,7 +128,7 @@ class Delegation(Actor):
     async def _new(self, ask: Delegate) -> ActiveDelegation:
         """The delegation as it begins. Where no rule says whom to take, the asker's own agent does it."""
         measured = complexity(ask.task)
-        rule = None if ask.target else choose(await self._store.rules(), ask.tool_name, measured)
+        rule = None if ask.target else choose(await self._rules_now(), ask.tool_name, measured)
         return ActiveDelegation(
             task_id=new_key("del"),
             session_key=ask.session_key,

@@ -16,7 +16,7 @@ from clawft.domain.events import Frame
 from clawft.domain.topics import Draft
 from clawft.errors import Invalid
 from clawft.messages.canvas import GetCanvas
-from clawft.messages.events import Publish, Subscription, Unsubscribe
+from clawft.messages.events import Publish, PublishAll, Subscription, Unsubscribe
 from clawft.runtime import Actor, Reply, Tell, on
 from clawft.store.events import EventStore
 
@@ -76,8 +76,14 @@ class Events(Actor):
     @on(Publish)
     def publish(self, note: Publish) -> Awaitable[None]:
         """Asked instead of told, it answers when the frames have been passed on."""
-        drafts = topics.drafts(note.event)
-        unknown = [draft.topic for draft in drafts if self._is_unknown(draft.topic)]
+        return self._take(topics.drafts(note.event))
+
+    @on(PublishAll)
+    def publish_all(self, note: PublishAll) -> Awaitable[None]:
+        return self._take([draft for event in note.events for draft in topics.drafts(event)])
+
+    def _take(self, drafts: Sequence[Draft]) -> Awaitable[None]:
+        unknown = list(dict.fromkeys(draft.topic for draft in drafts if self._is_unknown(draft.topic)))
         return self._learn_and_send(unknown, drafts) if unknown else self._send(drafts)
 
     @on(Subscription)

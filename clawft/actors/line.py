@@ -22,6 +22,9 @@ class Line:
         self._turns.append(turn)
         self._call_next()
 
+    def is_first(self, turn: OpenTurn) -> bool:
+        return self._turns[0] is turn
+
     def leave(self, turn: OpenTurn) -> None:
         """It has ended, or is a part of another one now."""
         if turn in self._turns:

@@ -36,6 +36,7 @@ from clawft.errors import ClawftError, Conflict, ModelFailed
 from clawft.messages.agents import Brief
 from clawft.messages.config import GetConfig
 from clawft.messages.delegation import ChooseTarget
+from clawft.runtime import Reply
 from clawft.store.outcomes import OutcomeStore
 from clawft.store.sessions import SessionStore
 from clawft.store.turns import TurnStore
@@ -103,12 +104,14 @@ class Pipeline:
         ask: Asks,
         publish: Publishes,
         first_step: int = 0,
+        agent: AgentSpec | None = None,
     ) -> None:
         self._whose = whose
         self._id = whose.turn_id
         self._content = content
         self._session = session = whose.session
         self._place = place
+        self._agent = agent
         self._parts = parts
         self._ask = ask
         self._publish = publish
@@ -134,7 +137,7 @@ class Pipeline:
         self.progress.chunks.flush()
         with self._stage("scorer"):
             worth = self._score(ending.end)
-        await self._learn(worth)
+        self._learn(worth)
         return ending
 
     async def _answered(self) -> Ending:
@@ -158,7 +161,9 @@ class Pipeline:
 
     async def _answer(self) -> None:
         with self._stage("router"):
-            agent = await self._ask("agents", Brief(self._session.agent_id))
+            agent = self._agent
+            if agent is None:
+                agent = await self._ask("agents", Brief(self._session.agent_id))
             self._config = await self._ask("config", GetConfig())
             target = self._made_by_rule() or await self._found(agent)
         if isinstance(target, Transformed):
@@ -273,21 +278,31 @@ class Pipeline:
         calls = len(progress.tool_calls)
         return score(end, said=progress.chunks.text, calls=calls, failed_calls=progress.failed_calls)
 
-    async def _learn(self, worth: float) -> None:
+    def _learn(self, worth: float) -> None:
         """What cannot be kept of it is told and costs nobody the answer."""
         try:
             with self._stage("learner"):
-                await self._record(worth)
+                self._record(worth)
         except Exception as error:
             log.warning("nothing was learnt from turn %s: %s", self._id, error)
 
-    async def _record(self, worth: float) -> None:
+    def _record(self, worth: float) -> None:
         chosen = self.progress.route
         if chosen is None or not self._config.pipeline.learner:
             return
-        await self._parts.outcomes.record(
+        kept = self._parts.outcomes.record(
             self._kind, chosen.model, good=worth >= GOOD, latency_ms=self.latency_ms
         )
+        if kept.done():
+            kept.result()
+        else:
+            kept.add_done_callback(self._look_at)  # the answer need not wait for it
+
+    def _look_at(self, kept: Reply[None]) -> None:
+        try:
+            kept.result()
+        except Exception as error:
+            log.warning("nothing was learnt from turn %s: %s", self._id, error)
 
     @contextmanager
     def _stage(self, stage: Stage) -> Iterator[None]:

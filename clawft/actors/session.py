@@ -11,7 +11,7 @@ from clawft.actors.guards import Whose
 from clawft.actors.line import Line
 from clawft.actors.pipeline import Ending, Parts, Pipeline
 from clawft.actors.place import PlaceInLine
-from clawft.actors.publish import publish
+from clawft.actors.publish import Teller
 from clawft.actors.turn import OpenTurn
 from clawft.actors.whole import whole
 from clawft.domain.agents import DEFAULT_AGENT, AgentSpec
@@ -72,6 +72,7 @@ class Session(Actor):
         self._retire = retire
         self._record: SessionRecord | None = None
         self._deleted = False
+        self._teller = Teller(self)
         self._line = Line()
         self._door = asyncio.Lock()
         """Held while a message is accepted, so that messages are stored in order."""
@@ -242,6 +243,8 @@ class Session(Actor):
                 return False
             agent = await self.ask("agents", Brief(record.agent_id))
             turn.mode = _mode(turn.wished, record, agent)
+            if self._line.is_first(turn):
+                turn.begins(self._parts.now(), agent)
             said = ChatMessage("user", turn.content, turn.created_at)
             await self._parts.turns.accept(turn.record(record), said, turn.once)
             turn.stored = True
@@ -252,8 +255,8 @@ class Session(Actor):
         return True
 
     async def _run(self, turn: OpenTurn) -> Ending:
-        turn.started_at = self._parts.now()
-        await whole(self._begin(turn))
+        if not turn.is_running:
+            await whole(self._begin(turn))
         session = await self._known()
         place = PlaceInLine(turn, self._line, session=session, turns=self._parts.turns, now=self._parts.now)
         if turn.mode == "collect":
@@ -266,12 +269,13 @@ class Session(Actor):
             ask=self.ask,
             publish=self._publish,
             first_step=turn.first_step,
+            agent=turn.agent,
         )
         return await turn.pipeline.run()
 
     async def _begin(self, turn: OpenTurn) -> None:
+        turn.begins(self._parts.now())
         await self._parts.turns.begin(turn.id, turn.started_at or self._parts.now())
-        turn.attempts += 1
 
     async def _end(self, turn: OpenTurn, ending: Ending) -> ChatMessage | None:
         """Keep all of it, then tell of it."""
@@ -281,6 +285,7 @@ class Session(Actor):
             self._publish(MessageAdded(self.name, ended.message))
         if turn.pipeline is not None:
             self._publish(StreamDone(self.name))
+        self._teller.flush()  # before the asker has the answer
         return ended.message
 
     async def _keep(self, turn: OpenTurn, ended: EndedTurn) -> bool:
@@ -340,7 +345,7 @@ class Session(Actor):
         return DEFAULT_AGENT if DEFAULT_AGENT in ids else ids[0]
 
     def _publish(self, event: Event) -> None:
-        publish(self, event)
+        self._teller.publish(event)
 
 
 def _once(who: str, key: str, content: str) -> Once | None:

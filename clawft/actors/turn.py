@@ -7,6 +7,7 @@ import msgspec
 
 from clawft.actors.new_key import new_key
 from clawft.actors.pipeline import Ending, Pipeline
+from clawft.domain.agents import AgentSpec
 from clawft.domain.complexity import complexity
 from clawft.domain.pipeline import PipelineRun
 from clawft.domain.sessions import ChatMessage, Mode, SessionRecord
@@ -54,6 +55,8 @@ class OpenTurn:
         self.started_at: datetime | None = None
         self.attempts = 0
         self.first_step = 0
+        self.agent: AgentSpec | None = None
+        """As it was when the turn began, if that was known then."""
         self.stored = False
         """Whether message and turn are on the disk."""
         self.pipeline: Pipeline | None = None
@@ -142,6 +145,11 @@ class OpenTurn:
         why = self._why or "host_stopped"
         error = Conflict if why == "agent_stopped" else Cancelled
         return Ending(why, error(_WORDS[why]))
+
+    def begins(self, at: datetime, agent: AgentSpec | None = None) -> None:
+        self.started_at = at
+        self.attempts += 1
+        self.agent = agent
 
     # -- what is kept of it
 

@@ -15,6 +15,7 @@ from clawft.cli.exits import FAILED, OK
 from clawft.cli.signals import Signals
 from clawft.errors import ClawftError
 from clawft.folders import data_folder
+from clawft.pace import set_pace
 
 FILES = 65_536
 """Open files we ask for: each connection is one, and the usual limit is 1,024."""
@@ -76,6 +77,7 @@ async def run(options: Options) -> int:
     except BaseException:
         await app.stop()
         raise
+    set_pace()
     announce(app)
     await signals.stop_wanted.wait()
     left = await app.stop()

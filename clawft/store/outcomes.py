@@ -3,8 +3,14 @@
 from clawft.domain.outcomes import Outcome
 from clawft.domain.routing import Kind
 from clawft.runtime import Reply
+from clawft.store.database import connection
 from clawft.store.store import Store
 from clawft.store.tables import OutcomeRow
+
+_COUNT = """
+    INSERT INTO outcomes (kind, model, tries, successes, latency_ms) VALUES (?, ?, 1, ?, ?)
+    ON CONFLICT (kind, model) DO UPDATE SET tries = tries + 1, successes = successes + excluded.successes,
+    latency_ms = latency_ms + excluded.latency_ms"""
 
 
 class OutcomeStore:
@@ -27,16 +33,7 @@ class OutcomeStore:
 
 
 def _record(kind: Kind, model: str, good: bool, latency_ms: int) -> None:
-    OutcomeRow.insert(
-        kind=kind, model=model, tries=1, successes=int(good), latency_ms=latency_ms
-    ).on_conflict(
-        conflict_target=[OutcomeRow.kind, OutcomeRow.model],
-        update={
-            OutcomeRow.tries: OutcomeRow.tries + 1,
-            OutcomeRow.successes: OutcomeRow.successes + int(good),
-            OutcomeRow.latency_ms: OutcomeRow.latency_ms + latency_ms,
-        },
-    ).execute()
+    connection().execute(_COUNT, (kind, model, int(good), latency_ms))
 
 
 def _of(kind: Kind) -> tuple[Outcome, ...]:

@@ -25,6 +25,7 @@ _MESSAGES = "SELECT role, content, timestamp, tool_calls FROM messages WHERE ses
 _LATEST = """
     SELECT seq, turn_id, role, content, timestamp, tool_calls FROM messages
     WHERE session_key = ? AND seq > ? ORDER BY seq DESC LIMIT ?"""
+_FIND = "SELECT created_at, agent_id, model, parent_key, depth, mode FROM sessions WHERE key = ?"
 _SUMMARY = "SELECT upto, content FROM summaries WHERE session_key = ?"
 _SUM_UP = """
     INSERT OR REPLACE INTO summaries (session_key, upto, content, at)
@@ -128,11 +129,11 @@ def _create(record: SessionRecord) -> SessionSummary:
 
 
 def _find(key: str) -> SessionRecord | None:
-    row = SessionRow.get_or_none(SessionRow.key == key)
+    row = connection().execute(_FIND, (key,)).fetchone()
     if row is None:
         return None
-    mode: Any = row.mode
-    return SessionRecord(row.key, row.agent_id, row.created_at, row.model, row.parent_key, row.depth, mode)
+    created_at, *more = row
+    return SessionRecord(key, more[0], datetime.fromisoformat(created_at), *more[1:])
 
 
 def _list() -> tuple[SessionSummary, ...]:

@@ -31,8 +31,8 @@ from clawft.store.tables import MessageRow, SessionRow, TurnRow
 from clawft.store.usage import add_calls, spent_by
 
 _ACCEPT = """
-    INSERT INTO turns (id, session_key, agent_id, state, created_at, mode, request_id, once_key, digest)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO turns (id, session_key, agent_id, state, created_at, started_at, attempts, mode, request_id,
+    once_key, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _BEGIN = """
     UPDATE turns SET state = 'running', started_at = ?, attempts = attempts + 1
     WHERE id = ? AND ended_at IS NULL AND started_at IS NULL"""
@@ -127,9 +127,10 @@ class TurnStore:
 def _accept(turn: Turn, message: ChatMessage, once: Once | None) -> None:
     # The message first: adding it finds out whether there is such a session.
     add_messages(turn.session_key, [message], turn.id)
-    row = (turn.id, turn.session_key, turn.agent_id, turn.state, moment_text(turn.created_at))
+    began = _text(column(turn.started_at))
+    row = (turn.id, turn.session_key, turn.agent_id, turn.state, moment_text(turn.created_at), began)
     which = (None, None) if once is None else (once.key, once.digest)
-    connection().execute(_ACCEPT, (*row, turn.mode, column(turn.request_id) or "", *which))
+    connection().execute(_ACCEPT, (*row, turn.attempts, turn.mode, column(turn.request_id) or "", *which))
 
 
 def _sent(session_key: str, key: str) -> Sent | None:

@@ -22,7 +22,7 @@ from clawft.drivers.models.registry import Models
 from clawft.errors import Conflict, NotFound
 from clawft.messages.agents import Brief, GetAgent, ListAgents
 from clawft.messages.config import ConfigTrouble, GetConfig
-from clawft.messages.events import Publish
+from clawft.messages.events import Publish, PublishAll
 from clawft.messages.sessions import CreateSession, GetTurn, ListTurns, SendMessage
 from clawft.messages.skills import ListSkills
 from clawft.messages.tools import CallTool, ListTools, ToolSpecs
@@ -194,6 +194,10 @@ class Events(Actor):
     @on(Publish)
     def publish(self, note: Publish) -> None:
         self._heard.append(note.event)
+
+    @on(PublishAll)
+    def publish_all(self, note: PublishAll) -> None:
+        self._heard.extend(note.events)
 
 
 class Talk:
