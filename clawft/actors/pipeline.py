@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 TIME_LIMIT = 270.0
 """Seconds a turn may take: less than the 300 a POST waits, so that the end is told to whoever asked."""
 
+PARKED_AFTER = 1.0
+"""Seconds a guard may take before the turn counts as parked: it waits for a person, its asker may leave."""
+
 Publishes = Callable[[Event], None]
 
 
@@ -119,6 +122,7 @@ class Pipeline:
         self._kind: Kind = "chat"
         self._config = ConfigData()
         self._deadline: asyncio.Timeout | None = None
+        self._parked_since: float | None = None
         chunks = Chunks(lambda text: publish(ChunkAdded(session.key, text)))
         self.progress = Progress(chunks, Story(parts.now, first_step))
 
@@ -266,12 +270,20 @@ class Pipeline:
         if deadline is None or (until := deadline.when()) is None:
             yield
             return
-        left = until - loop.time()
+        self._parked_since = loop.time()
+        left = until - self._parked_since
         deadline.reschedule(None)
         try:
             yield
         finally:
+            self._parked_since = None
             deadline.reschedule(loop.time() + left)
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it has waited for somebody's leave for longer than a program takes to give it."""
+        since = self._parked_since
+        return since is not None and asyncio.get_running_loop().time() - since > PARKED_AFTER
 
     def _score(self, end: TurnEnd) -> float:
         progress = self.progress

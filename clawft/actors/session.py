@@ -82,7 +82,7 @@ class Session(Actor):
     @on(SendMessage)
     def send(self, message: SendMessage) -> Reply[ChatMessage]:
         """Answers with the assistant's message, when that is on the disk and published."""
-        turn = self._turn_for(message, _once("sender", message.idempotency_key, message.content))
+        turn = self._turn_for(message, _once("sender", message.idempotency_key, message))
         reply: Reply[ChatMessage] = Reply()
         turn.answer_to(reply)
         self._enter(turn)
@@ -90,7 +90,7 @@ class Session(Actor):
 
     @on(PutMessage)
     def put(self, message: PutMessage) -> Reply[Accepted]:
-        turn = self._turn_for(message, _once("host", message.once, message.content))
+        turn = self._turn_for(message, _once("host", message.once, message))
         reply: Reply[Accepted] = Reply()
         turn.takers.append(reply)
         self._enter(turn)
@@ -348,8 +348,9 @@ class Session(Actor):
         self._teller.publish(event)
 
 
-def _once(who: str, key: str, content: str) -> Once | None:
-    return Once(f"{who}:{key}", sha256(content.encode()).hexdigest()) if key else None
+def _once(who: str, key: str, message: SendMessage | PutMessage) -> Once | None:
+    body = f"{message.mode or ''}\n{message.content}"
+    return Once(f"{who}:{key}", sha256(body.encode()).hexdigest()) if key else None
 
 
 def _check_same(once: Once, digest: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -114,7 +115,8 @@ class Sessions(Actor):
             log.warning("turn %s of %s was interrupted when the host died", turn.id, turn.session_key)
         for turn in left.again:
             log.warning("turn %s of %s begins again: the host died under it", turn.id, turn.session_key)
-            self._directory.ask(turn.session_key, TakeAgain(turn))
+            again = self._directory.ask(turn.session_key, TakeAgain(turn))
+            again.add_done_callback(partial(_look_at, turn.id))
 
     # -- all of them
 
@@ -264,6 +266,13 @@ class Sessions(Actor):
                     await end
         except TimeoutError:
             log.error("not every turn ended in time; the next start will find them interrupted")
+
+
+def _look_at(turn_id: str, again: Reply[None]) -> None:
+    try:
+        again.result()
+    except Exception as error:
+        log.error("turn %s could not begin again: %s", turn_id, error)
 
 
 _T = TypeVar("_T", bound=Turn)

@@ -91,6 +91,7 @@ class OpenTurn:
             self.merged_into._left_by(reply)
         elif reply in self._askers:
             self._askers.remove(reply)
+            self._goes_on = self._goes_on or (self.pipeline is not None and self.pipeline.is_parked)
             if not self._askers and not self._goes_on:
                 self.cancel("client_gone")
 

@@ -1,12 +1,15 @@
 """The story of a turn: every step with what it took, told while it runs and after a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from clawft.actors import pipeline
 from clawft.actors.guards import Guard, LimitReached, ModelAsk, ToolAsk
+from clawft.domain.models import ModelEvent, ModelRequest, TextDelta
 from clawft.domain.results import ALL, LEAST, ONE, Room, cut
 from clawft.domain.sessions import ToolCallInfo
 from clawft.domain.tools import ToolResult
@@ -15,7 +18,7 @@ from clawft.domain.values import UNSET
 from clawft.errors import Cancelled, NotFound
 from clawft.messages.sessions import GetTurn, Halted, ReadResult, StopSession
 from clawft.messages.tools import CallTool
-from tests.actors.talk import SPENT, Gate, Talk, calls, says
+from tests.actors.talk import SPENT, Gate, Talk, calls, echo, says
 
 
 @pytest.fixture
@@ -219,3 +222,47 @@ async def test_guards_are_asked_before_and_told_after_and_their_time_is_not_the_
     assert answer.content == "[stopped here: the day's $1.00 are spent]"
     assert (await talk.turns(key))[0].reason == "budget_reached"
     await talk.stop()
+
+
+async def test_a_parked_turn_goes_on_when_its_asker_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "PARKED_AFTER", 0.0)
+    talk, watch = Talk(tmp_path / "data"), Watch()
+    talk.start(guards=(watch,))
+    talk.use_tool("look", looks)
+    calling(talk, look(1))
+    key = await talk.session()
+    reply = talk.send(key, "Hello")
+    await talk.until(lambda: watch.tools)
+    reply.cancel()
+    await asyncio.sleep(0.02)
+    watch.opened.set()
+    await talk.until(lambda: "done" in talk.of(key))
+    assert (await talk.turns(key))[0].reason == "answered"
+    await talk.stop()
+
+
+async def test_a_model_that_does_not_let_go_does_not_hold_up_the_stop(talk: Talk) -> None:
+    reached, freed = asyncio.Event(), asyncio.Event()
+
+    async def clings(request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        reached.set()
+        while not freed.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await freed.wait()
+        yield TextDelta("too late")
+
+    talk.model.script = clings
+    key = await talk.session()
+    reply = talk.send(key, "Hello")
+    await reached.wait()
+    began = asyncio.get_running_loop().time()
+    await talk.system.ask("sessions", StopSession(key))
+    assert asyncio.get_running_loop().time() - began < 0.25
+    with pytest.raises(Cancelled):
+        await reply
+    freed.set()
+    talk.model.script = echo
+    assert (await talk.send(key, "Again")).content == "You said: Again"
+    assert not any("too late" in said for said in talk.of(key))

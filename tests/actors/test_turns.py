@@ -219,7 +219,7 @@ async def test_deleting_a_session_stops_its_work_and_forgets_it(talk: Talk) -> N
     assert gate.cancelled.is_set()
     with pytest.raises(Cancelled, match="the session was deleted"):
         await reply
-    assert talk.of(key)[-1] == "done"
+    assert talk.of(key)[-1:] == ["done"]
     with pytest.raises(NotFound):
         await talk.send(key, "two")
     assert [run.status for run in await RunStore(talk.store).list(10, key)] == ["error"]
@@ -264,7 +264,7 @@ async def test_a_model_that_fails_leaves_a_worded_error(talk: Talk) -> None:
     (turn,) = await talk.turns(key)
     assert (turn.state, turn.reason, turn.error) == ("failed", "model_error", "the model is out of order")
     assert (await said(talk, key))[1] == ("assistant", "Well, \n\n[broken off here: the model failed]")
-    assert talk.of(key)[-1] == "done"
+    assert talk.of(key)[-1:] == ["done"]
 
 
 async def test_a_model_that_breaks_is_named_and_its_inside_is_not_told(talk: Talk) -> None:
@@ -425,7 +425,7 @@ async def test_an_answer_that_cannot_be_kept_is_no_success_and_is_kept_later(
     key = await talk.session()
     with pytest.raises(StorageFull):
         await talk.send(key, "one")
-    await talk.until(lambda: talk.of(key)[-1] == "done")
+    await talk.until(lambda: talk.of(key)[-1:] == ["done"])
     assert (await talk.turns(key))[0].state == "done"
     assert (await said(talk, key))[1] == ("assistant", "You said: one")
 
