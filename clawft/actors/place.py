@@ -1,11 +1,17 @@
 """The place of a running turn in its session: what its pipeline can have from there."""
 
+import logging
+
 from clawft.actors.clock import Clock
 from clawft.actors.line import Line
 from clawft.actors.turn import OpenTurn
 from clawft.actors.whole import whole
 from clawft.domain.sessions import Mode, SessionRecord
+from clawft.errors import ClawftError
+from clawft.runtime import MailboxFull
 from clawft.store.turns import TurnStore
+
+log = logging.getLogger(__name__)
 
 
 class PlaceInLine:
@@ -36,10 +42,20 @@ class PlaceInLine:
 
     async def join(self, mode: Mode) -> tuple[str, ...]:
         """What was said in the turns of this mode that wait; they are a part of this one from now on."""
-        joined = [turn for turn in self._line.behind(self._turn) if turn.mode == mode]
-        for turn in joined:
+        joined: list[str] = []
+        for turn in self._line.behind(self._turn):
+            if turn.mode == mode and await self._is_merged(turn):
+                joined.append(turn.content)
+        return tuple(joined)
+
+    async def _is_merged(self, turn: OpenTurn) -> bool:
+        """What cannot be merged now stays a turn of its own, and costs nobody this one."""
+        try:
             await whole(self._merge(turn))
-        return tuple(turn.content for turn in joined)
+        except (ClawftError, MailboxFull) as error:
+            log.warning("turn %s waits on, it could not be merged: %s", turn.id, error)
+            return False
+        return True
 
     async def _merge(self, turn: OpenTurn) -> None:
         turn.hold(True)

@@ -6,13 +6,16 @@ from clawft.cli.command import asks_host, confirm, yes_option
 from clawft.cli.show import Show, printable
 from clawft.client import Client
 from clawft.domain.agents import DEFAULT_AGENT
-from clawft.domain.sessions import ChatMessage
+from clawft.domain.sessions import MODES, ChatMessage, Mode
+from clawft.domain.values import UNSET
 from clawft.messages.sessions import (
     CreateSession,
     DeleteSession,
     ExportSession,
     GetSession,
+    GetTurn,
     ListSessions,
+    ListTurns,
     SendMessage,
     StopSession,
 )
@@ -64,20 +67,42 @@ async def export_session(host: Client, show: Show, key: str) -> None:
 @sessions.command("send")
 @click.argument("key")
 @click.argument("content")
+@click.option("--mode", type=click.Choice(MODES), help="What becomes of it while a turn runs.")
 @asks_host
-async def send(host: Client, show: Show, key: str, content: str) -> None:
+async def send(host: Client, show: Show, key: str, content: str, mode: Mode | None) -> None:
     """Say something in a session and print the answer."""
-    answer = await host.ask(SendMessage(key, content))
+    answer = await host.ask(SendMessage(key, content, mode=mode or UNSET))
     show.done(answer, printable(answer.content))
 
 
 @sessions.command("stop")
 @click.argument("key")
+@click.option("--after-step", is_flag=True, help="Let the running step end first.")
 @asks_host
-async def stop_session(host: Client, show: Show, key: str) -> None:
+async def stop_session(host: Client, show: Show, key: str, after_step: bool) -> None:
     """Cancel what a session is doing; it lives on."""
-    stopped = await host.ask(StopSession(key))
-    show.done(stopped, f"{len(stopped.stopped)} turns stopped")
+    stopped = await host.ask(StopSession(key, "after_step" if after_step else "now"))
+    said = [f"{len(stopped.stopped)} turns stopped"]
+    said += [f"cut off: {halted.kind} {halted.name}" for halted in stopped.halted]
+    said += [f"{id} ends after its step" for id in stopped.stopping]
+    show.done(stopped, "\n".join(said))
+
+
+@sessions.command("turns")
+@click.argument("key")
+@click.argument("turn", required=False)
+@asks_host
+async def show_turns(host: Client, show: Show, key: str, turn: str | None) -> None:
+    """The turns of a session, or every step of one TURN."""
+    if turn is None:
+        found = await host.ask(ListTurns(key))
+        show.rows(found, "id", "state", "reason", "created_at", "model", empty="no turns")
+        return
+    story = await host.ask(GetTurn(key, turn))
+    if show.as_json:
+        show.json(story)
+        return
+    show.rows(story.steps, "number", "kind", "name", "status", "started_at", "reason", empty="no steps")
 
 
 @sessions.command("delete")

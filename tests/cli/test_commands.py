@@ -51,6 +51,18 @@ def test_agents_are_listed_shown_stopped_and_started(shell: Shell) -> None:
     assert shell.run("agents", "start", "general-agent") == "general-agent runs\n"
 
 
+def test_a_turn_tells_its_steps(shell: Shell) -> None:
+    key = shell.run("sessions", "new").strip()
+    assert shell.run("sessions", "turns", key) == "no turns\n"
+    assert shell.run("sessions", "send", key, "Count the words: a b", "--mode", "interrupt") == "2 words\n"
+    (turn,) = shell.json("sessions", "turns", key)
+    assert (turn["status"], turn["mode"]) == ("done", "interrupt")
+    assert "answered" in shell.run("sessions", "turns", key)
+    assert "transform" in shell.run("sessions", "turns", key, turn["id"])
+    assert [step["name"] for step in shell.json("sessions", "turns", key, turn["id"])["steps"]] == ["count"]
+    assert shell.run("sessions", "stop", key, "--after-step") == "0 turns stopped\n"
+
+
 def test_a_session_is_made_spoken_in_read_and_deleted(shell: Shell) -> None:
     key = shell.run("sessions", "new").strip()
     answer = shell.json("sessions", "send", key, "hello")

@@ -32,8 +32,17 @@ class Answer(NamedTuple):
 class HostProcess:
     """`clawft serve` on a data folder and a free port."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "clawft.cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    def __init__(self, data_dir: Path, *options: str, command: list[str] | None = None) -> None:
+        command = command or [
+            sys.executable,
+            "-m",
+            "clawft.cli",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(data_dir),
+        ]
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
         with self.log.open("ab") as log:
