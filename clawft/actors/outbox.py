@@ -55,7 +55,9 @@ class Outbox(Actor):
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for delivery in await self._store.doubt_open(self._now()):
-            log.warning("the delivery %s to %s is %s", delivery.id, delivery.channel, delivery.detail)
+            log.warning(
+                "the delivery %s to %s is unknown: %s", delivery.id, delivery.channel, delivery.detail
+            )
             self._changed(delivery)
         if self._look_every is not None:
             self.every(self._look_every, Wake())
