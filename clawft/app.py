@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ from clawft.messages.events import Publish
 from clawft.messages.outbox import ListDeliveries
 from clawft.messages.sessions import CloseSessions, CountSessions
 from clawft.messages.tokens import ListTokens, TokenEnded
-from clawft.runtime import ActorEvent, Ask, System
+from clawft.runtime import ActorEvent, Ask, NoSuchActor, System
 from clawft.store.agents import AgentStore
 from clawft.store.canvas import CanvasStore
 from clawft.store.channels import ChannelStore
@@ -224,6 +225,7 @@ class App:
             self.system.on_event.remove(self._publish)
         if self._server is not None:
             self._server.refuse_new_work()
+        await self._stop_cron()
         await self._close_sessions()
         if self._server is not None:
             await self._server.stop()
@@ -231,6 +233,13 @@ class App:
         if self._store is not None:
             self._store.close()
         return left
+
+    async def _stop_cron(self) -> None:
+        """First, while the store still takes it: its runs are cut off, and no job has failed for that."""
+        with suppress(NoSuchActor):
+            cron = self.system.find("cron")
+            cron.halt("the host shuts down")
+            await cron.stopped(1.0)
 
     async def _close_sessions(self) -> None:
         """Turns end as stopped by the host, while the store still takes what they have to say."""

@@ -15,13 +15,13 @@ from clawft.actors.run import Run
 from clawft.actors.whole import whole
 from clawft.domain.cron import ALERT_AFTER, DISABLE_AFTER, MOST_WAITING, CronJob, RunEnd
 from clawft.domain.events import CronAlert, CronRan
-from clawft.domain.firing import Plan, Skip, plan, too_late
+from clawft.domain.firing import Plan, Skip, grace, plan, too_late
 from clawft.domain.values import UNSET, Success
 from clawft.errors import Conflict
 from clawft.messages.cron import RunJob, Tick, UpdateJob
 from clawft.messages.outbox import Wake
 from clawft.runtime import Actor, MailboxFull, Tell, on
-from clawft.store.columns import column
+from clawft.store.columns import column, given
 from clawft.store.cron import CronStore
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ class Job(Actor):
         stale = [slot for slot in self._waiting if too_late(self._job, slot, now)]
         if stale:
             await self._drop(stale, "the host was away for longer than a run may be late", now)
-        await self._rewind(now)
+        if await self._ledger.is_ahead(self.name, now):
+            await self._rewind(now)
 
     # -- the clock
 
@@ -72,30 +73,31 @@ class Job(Actor):
     async def tick(self, note: Tick) -> None:
         set_back = self._looked is not None and note.now < self._looked - SET_BACK
         self._looked = note.now
-        due = plan(self._job, note.now)
-        if not (set_back or due or self._waiting):
+        if not (set_back or self._waiting or plan(self._job, note.now)):
             return
         try:
-            await whole(self._look(note.now, due, set_back))
+            await whole(self._look(note.now, set_back))
         except NOT_NOW as error:
             log.error(
                 "the job %s is due and cannot be claimed, next try at the next tick: %s", self.name, error
             )
 
-    async def _look(self, now: datetime, due: Plan | None, set_back: bool) -> None:
+    async def _look(self, now: datetime, set_back: bool) -> None:
         if set_back:
             await self._rewind(now)
+        due = plan(self._job, now)
         if due is not None:
             await self._take(self._fitted(due), now)
         await self._go_on(now)
 
     async def _rewind(self, now: datetime) -> None:
         """After the clock was set back, slots come that had been passed already. None of them runs twice."""
-        due = self._job.due_after(now)
-        known = self._job.next_run
-        if isinstance(due, datetime) and isinstance(known, datetime) and due < known:
-            await self._ledger.rewind(self.name, due, now)
-            self._job = msgspec.structs.replace(self._job, next_run=due)
+        if not self._job.enabled:
+            return
+        either = (self._job.due_after(now), self._job.next_run)
+        next_runs = tuple(moment for moment in either if isinstance(moment, datetime))
+        next_run = await self._ledger.rewind(self.name, next_runs, now, now - grace(self._job))
+        self._job = msgspec.structs.replace(self._job, next_run=given(next_run))
 
     # -- slots
 

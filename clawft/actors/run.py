@@ -35,6 +35,8 @@ class Run:
     async def outcome(self) -> RunEnd:
         try:
             return await self._in_time()
+        except Cancelled as error:  # somebody stopped its turn, which says nothing against the job
+            return RunEnd("interrupted", str(error), self.session)
         except ClawftError as error:
             return RunEnd("failed", str(error), self.session)
         except Exception as error:
@@ -46,10 +48,10 @@ class Run:
         try:
             async with asyncio.timeout(None if limit is UNSET else limit) as deadline:
                 return await self._do(self._job.task())
-        except TimeoutError as error:
+        except TimeoutError:
             if not deadline.expired():
                 raise
-            raise Cancelled(f"it took longer than {limit:g} s and was stopped") from error
+            return RunEnd("failed", f"it took longer than {limit:g} s and was stopped", self.session)
 
     async def _do(self, task: Task) -> RunEnd:
         key = self._key(task)
@@ -71,7 +73,7 @@ class Run:
         key = self._key(task)
         await self._actor.ask("sessions", OpenSession(key, task.agent or DEFAULT_AGENT))
         self.session = key
-        return (await self._actor.ask("sessions", SendMessage(key, task.message))).content
+        return (await self._actor.ask("sessions", SendMessage(key, task.message, mode="queue"))).content
 
     async def _call(self, task: Task) -> str:
         call = CallTool(task.tool, task.arguments, self._key(task), task.agent or DEFAULT_AGENT, self._job.id)

@@ -36,7 +36,7 @@ def plan(job: CronJob, now: datetime) -> Plan | None:
     late = [slot for slot in due if too_late(job, slot, now)]
     in_time = [slot for slot in due if not too_late(job, slot, now)]
     runs = in_time[-_most(job) :]
-    too_old = f"it was more than {_grace(job).total_seconds():g} s late"
+    too_old = f"it was more than {grace(job).total_seconds():g} s late"
     skips = [Skip(slot, too_old) for slot in late]
     skips += [Skip(slot, _passed_over(job, runs[-1])) for slot in in_time[: -_most(job)]]
     return Plan(tuple(runs), (*many, *skips), next_run)
@@ -44,7 +44,7 @@ def plan(job: CronJob, now: datetime) -> Plan | None:
 
 def too_late(job: CronJob, slot: datetime, now: datetime) -> bool:
     """Whether a slot is beyond the grace."""
-    return now - slot - delay(job, slot) > _grace(job)
+    return now - slot - delay(job, slot) > grace(job)
 
 
 def delay(job: CronJob, slot: datetime) -> timedelta:
@@ -59,7 +59,8 @@ def _is_due(job: CronJob, slot: datetime, now: datetime) -> bool:
     return slot + delay(job, slot) <= now
 
 
-def _grace(job: CronJob) -> timedelta:
+def grace(job: CronJob) -> timedelta:
+    """How late a run of this job may begin."""
     return PUNCTUAL if job.policy.missed == "skip" else lateness(job.policy)
 
 
@@ -91,4 +92,4 @@ def _due(job: CronJob, now: datetime) -> tuple[list[datetime], list[Skip], datet
 
 
 def _first_fresh(job: CronJob, now: datetime) -> datetime | UnsetType:
-    return job.due_after(now - _grace(job) - timedelta(seconds=job.policy.jitter))
+    return job.due_after(now - grace(job) - timedelta(seconds=job.policy.jitter))

@@ -73,9 +73,18 @@ class CronRuns:
         """Settle the runs that a host left open when it died; what they were."""
         return self._store.write(lambda: _interrupt_all(at, "the host stopped while it ran"))
 
-    def rewind(self, id: str, next_run: datetime, now: datetime) -> Reply[None]:
-        """The clock was set back: what was skipped for it and is to come again is open again."""
-        return self._store.write(lambda: _rewind(id, next_run, now))
+    def is_ahead(self, id: str, now: datetime) -> Reply[bool]:
+        """Whether the newest slot was decided later than now: the clock was set back since."""
+        return self._store.read(lambda: _is_ahead(id, now))
+
+    def rewind(
+        self, id: str, next_runs: tuple[datetime, ...], now: datetime, since: datetime
+    ) -> Reply[datetime | None]:
+        """The clock was set back: slots after ``since`` that were skipped by the wrong clock are open again.
+
+        The answer: when the job is due next, the first of these slots and of ``next_runs``.
+        """
+        return self._store.write(lambda: _rewind(id, next_runs, now, since))
 
     def page(self, id: str, limit: int = 100, offset: int = 0) -> Reply[RunPage]:
         """Runs of a job, the newest slot first."""
@@ -201,11 +210,19 @@ def _interrupt(run: CronRun, at: datetime, why: str) -> None:
     CronJobRow.update(status="failed").where(CronJobRow.id == run.job_id).execute()
 
 
-def _rewind(id: str, next_run: datetime, now: datetime) -> None:
-    if _advance(id, next_run):
-        CronRunRow.delete().where(
-            (CronRunRow.job_id == id) & (CronRunRow.slot > now) & (CronRunRow.state == "skipped")
-        ).execute()
+def _is_ahead(id: str, now: datetime) -> bool:
+    newest = CronRunRow.select().where(CronRunRow.job_id == id).order_by(CronRunRow.slot.desc()).first()
+    return newest is not None and max(newest.slot, newest.ended_at or newest.slot) > now
+
+
+def _rewind(id: str, next_runs: tuple[datetime, ...], now: datetime, since: datetime) -> datetime | None:
+    by_wrong_clock = (CronRunRow.state == "skipped") & (CronRunRow.ended_at > now)
+    wrong = by_wrong_clock & (CronRunRow.job_id == id) & (CronRunRow.slot > since)
+    opened = tuple(row.slot for row in CronRunRow.select().where(wrong))
+    CronRunRow.delete().where(wrong).execute()
+    next_run: datetime | None = min(opened + next_runs, default=None)
+    _advance(id, next_run)
+    return next_run
 
 
 def _page(id: str, limit: int, offset: int) -> RunPage:

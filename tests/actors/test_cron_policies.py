@@ -140,6 +140,16 @@ async def test_a_clock_set_back_while_the_host_was_down_loses_nothing(
     await again.stop()
 
 
+async def test_a_moment_passed_by_a_wrong_clock_is_not_lost(host: Host) -> None:
+    await host.create(schedule="once at 2026-05-01T10:00", payload="Hi")
+    await host.tick(hours=1)
+    assert await host.ledger() == [(TEN, "skipped")]
+    await host.tick(hours=-1)
+    await host.tick(seconds=31)
+    await host.settled()
+    assert await host.ledger() == [(TEN, "done")]
+
+
 # -- runs cut off
 
 

@@ -91,10 +91,40 @@ def test_a_cron_job_is_added_run_and_removed(shell: Shell) -> None:
     ).strip()
     (listed,) = shell.json("cron", "list")
     assert (listed["id"], listed["timezone"], listed["payload"]) == (job, "Europe/London", "Time for tea")
+    shown = shell.run("cron", "show", job)
+    assert "At 16:00 every day (Europe/London)" in shown
+    assert shown.count(" UTC   ") == 5
+    assert shell.run("cron", "runs", job) == "no runs\n"
     shell.run("cron", "run", job)
+    assert shell.json("cron", "runs", job)["total"] == 1
     shell.run("cron", "rm", job)
     assert shell.run("cron", "list") == "no jobs\n"
     assert "schedule" in shell.run("cron", "add", "bad", "whenever", code=1)
+
+
+def test_a_cron_schedule_is_previewed(shell: Shell) -> None:
+    shown = shell.run("cron", "preview", "every monday at 10:30", "--timezone", "Asia/Kolkata").splitlines()
+    assert shown[0] == "At 10:30 on Monday (Asia/Kolkata)"
+    assert len(shown) == 6
+    assert shown[1].split("UTC")[0].endswith("05:00:00 ")
+    assert shown[1].endswith("10:30:00+05:30")
+    assert shell.run("cron", "preview", "once at 2020-01-01T00:00").splitlines()[1] == "never again"
+
+
+def test_a_cron_job_is_given_a_policy(shell: Shell) -> None:
+    job = shell.json(
+        "cron", "add", "tea", "@hourly", "--policy", "missed=all", "--policy", "jitter=30", "--disabled"
+    )
+    assert (job["policy"]["missed"], job["policy"]["jitter"], job["policy"]["overlap"]) == ("all", 30, "skip")
+    shell.run("cron", "rm", job["id"])
+    assert "'mised=all'" in shell.run("cron", "add", "tea", "@hourly", "--policy", "mised=all", code=1)
+    assert "$.jitter" in shell.run("cron", "add", "tea", "@hourly", "--policy", "jitter=-1", code=1)
+
+
+def test_the_outbox_is_empty_and_its_keys_are_shown(shell: Shell) -> None:
+    assert shell.run("outbox", "list") == "nothing to deliver\n"
+    assert shell.run("outbox", "key", "hook").startswith("whsec_")
+    assert "no delivery has the id dlv-0" in shell.run("outbox", "resend", "dlv-0", code=1)
 
 
 def test_a_token_is_made_listed_and_revoked(shell: Shell, host: HostProcess) -> None:
