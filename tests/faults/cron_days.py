@@ -97,7 +97,7 @@ JOBS = (
 )
 
 
-class Figures(NamedTuple):
+class Figures(msgspec.Struct, frozen=True):
     """What came of it. ``wrong`` says in sentences what does not hold."""
 
     days: float
@@ -124,7 +124,7 @@ def run(long: bool) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.faults.cron_days", folder, "long" if long else "short"]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return Figures(**msgspec.json.decode(done.stdout))
+    return msgspec.json.decode(done.stdout, type=Figures)
 
 
 # -- the play
@@ -376,4 +376,4 @@ def _catch_ups(jobs: tuple[CronJob, ...], effects: list[Effect]) -> Counter[tupl
 
 if __name__ == "__main__":
     figures = play(Path(sys.argv[1]), LONG if sys.argv[2] == "long" else SHORT)
-    sys.stdout.buffer.write(msgspec.json.encode(figures._asdict()))
+    sys.stdout.buffer.write(msgspec.json.encode(figures))
