@@ -281,9 +281,11 @@ class Pipeline:
 
     @property
     def is_parked(self) -> bool:
-        """Whether it has waited for somebody's leave for longer than a program takes to give it."""
-        since = self._parked_since
-        return since is not None and asyncio.get_running_loop().time() - since > PARKED_AFTER
+        """Whether it has waited for somebody's leave for longer than a program takes to give it, and a client
+        asked for it: what a parent or a job asked for ends with them."""
+        if self._parked_since is None or not self._whose.request_id or self._session.parent_key:
+            return False
+        return asyncio.get_running_loop().time() - self._parked_since > PARKED_AFTER
 
     def _score(self, end: TurnEnd) -> float:
         progress = self.progress

@@ -203,7 +203,7 @@ class OpenTurn:
             error=str(ending.error) if ending.error else UNSET,
             model=route.model if route else UNSET,
             tier=route.tier if route else UNSET,
-            complexity=complexity(self.content),
+            complexity=_known(progress.complexity if progress else None, self.content),
             usage=progress.usage if progress else UNSET,
         )
 
@@ -224,3 +224,7 @@ class OpenTurn:
         if progress is None or (end != "answered" and not progress.chunks.text and not progress.tool_calls):
             return None
         return ChatMessage("assistant", progress.chunks.text, at, tuple(progress.tool_calls))
+
+
+def _known(measured: float | None, content: str) -> float:
+    return complexity(content) if measured is None else measured

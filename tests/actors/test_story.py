@@ -16,7 +16,7 @@ from clawft.domain.tools import ToolResult
 from clawft.domain.turns import ModelCall
 from clawft.domain.values import UNSET
 from clawft.errors import Cancelled, NotFound
-from clawft.messages.sessions import GetTurn, Halted, ReadResult, StopSession
+from clawft.messages.sessions import GetTurn, Halted, OpenSession, ReadResult, StopSession
 from clawft.messages.tools import CallTool
 from tests.actors.talk import SPENT, Gate, Talk, calls, echo, says
 
@@ -224,22 +224,25 @@ async def test_guards_are_asked_before_and_told_after_and_their_time_is_not_the_
     await talk.stop()
 
 
-async def test_a_parked_turn_goes_on_when_its_asker_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("parent", "reason"), [("", "answered"), ("sess-1", "client_gone")], ids=["a client", "a parent"]
+)
+async def test_a_parked_turn_goes_on_when_a_client_leaves_and_ends_with_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: str, reason: str
 ) -> None:
     monkeypatch.setattr(pipeline, "PARKED_AFTER", 0.0)
     talk, watch = Talk(tmp_path / "data"), Watch()
     talk.start(guards=(watch,))
     talk.use_tool("look", looks)
     calling(talk, look(1))
-    key = await talk.session()
-    reply = talk.send(key, "Hello")
+    await talk.system.ask("sessions", OpenSession("parked", "general-agent", parent_key=parent))
+    reply = talk.send("parked", "Hello", request_id="req-1")
     await talk.until(lambda: watch.tools)
     reply.cancel()
     await asyncio.sleep(0.02)
     watch.opened.set()
-    await talk.until(lambda: "done" in talk.of(key))
-    assert (await talk.turns(key))[0].reason == "answered"
+    await talk.until(lambda: "done" in talk.of("parked"))
+    assert (await talk.turns("parked"))[0].reason == reason
     await talk.stop()
 
 
