@@ -54,41 +54,53 @@ class Job(Actor):
         self._run: asyncio.Task[None] | None = None
         self._replaced_by = ""
         self._looked: datetime | None = None
+        self._settled = False
+        """Whether what an earlier life left is settled: with the first tick that finds room for it."""
         self._waiting: deque[datetime] = deque()
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         # From the store, because a restarted actor is made from what was true when it was first started.
         self._job = await self._store.get(self.name)
         self._waiting = deque(await self._ledger.waiting(self.name))
-        now = self._now()
-        stale = [slot for slot in self._waiting if too_late(self._job, slot, now)]
-        if stale:
-            await self._drop(stale, "the host was away for longer than a run may be late", now)
-        if await self._ledger.is_ahead(self.name, now):
-            await self._rewind(now)
 
     # -- the clock
 
     @on(Tick)
     async def tick(self, note: Tick) -> None:
-        set_back = self._looked is not None and note.now < self._looked - SET_BACK
-        self._looked = note.now
-        if not (set_back or self._waiting or plan(self._job, note.now)):
-            return
         try:
-            await whole(self._look(note.now, set_back))
+            if self._has_to_do(note.now):
+                await whole(self._look(note.now))
         except NOT_NOW as error:
             log.error(
                 "the job %s is due and cannot be claimed, next try at the next tick: %s", self.name, error
             )
+        else:
+            self._looked = note.now
 
-    async def _look(self, now: datetime, set_back: bool) -> None:
-        if set_back:
+    def _has_to_do(self, now: datetime) -> bool:
+        due = plan(self._job, now) is not None
+        return due or bool(self._waiting) or self._set_back(now) or not self._settled
+
+    def _set_back(self, now: datetime) -> bool:
+        return self._looked is not None and now < self._looked - SET_BACK
+
+    async def _look(self, now: datetime) -> None:
+        if not self._settled:
+            await self._settle(now)
+        if self._set_back(now):
             await self._rewind(now)
         due = plan(self._job, now)
         if due is not None:
             await self._take(self._fitted(due), now)
         await self._go_on(now)
+
+    async def _settle(self, now: datetime) -> None:
+        stale = [slot for slot in self._waiting if too_late(self._job, slot, now)]
+        if stale:
+            await self._drop(stale, "the host was away for longer than a run may be late", now)
+        if await self._ledger.is_ahead(self.name, now):
+            await self._rewind(now)
+        self._settled = True
 
     async def _rewind(self, now: datetime) -> None:
         """After the clock was set back, slots come that had been passed already. None of them runs twice."""

@@ -12,10 +12,12 @@ from clawft.domain.cron import CronJob, CronRun, Policy, PolicyChange
 from clawft.domain.events import CronAlert
 from clawft.domain.sessions import ChatMessage, SessionRecord
 from clawft.domain.tools import ToolResult
+from clawft.errors import StorageFull
 from clawft.messages.cron import CronTrouble, ListJobRuns, UpdateJob
 from clawft.messages.outbox import Wake
 from clawft.messages.tools import CallTool
-from clawft.runtime import Actor, on
+from clawft.runtime import Actor, Reply, on
+from clawft.store.cron_runs import CronRuns
 from clawft.store.outbox import OutboxStore
 from clawft.store.sessions import SessionStore
 from clawft.store.tables import UsageRow
@@ -148,6 +150,20 @@ async def test_a_moment_passed_by_a_wrong_clock_is_not_lost(host: Host) -> None:
     await host.tick(seconds=31)
     await host.settled()
     assert await host.ledger() == [(TEN, "done")]
+
+
+async def test_a_wrong_clock_is_put_right_even_when_there_is_no_room_at_first(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.create(schedule="every 10 minutes", payload="Hi")
+    await host.tick(seconds=31)
+    await host.tick(hours=1)
+    with monkeypatch.context() as full:
+        full.setattr(CronRuns, "rewind", lambda *_: Reply.failed(StorageFull("no room")))
+        await host.tick(hours=-1)
+    await host.tick(minutes=10)
+    await host.settled()
+    assert (at(10), "done") in await host.ledger()
 
 
 # -- runs cut off

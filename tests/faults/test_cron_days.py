@@ -1,6 +1,9 @@
 """Cron through crashes and wrong clocks, over the night in which Berlin sets its clocks back."""
 
+import pytest
+
 from tests.faults.cron_days import run
+from tests.faults.play import chosen
 
 
 def test_every_slot_runs_once_or_says_why_not_through_crashes_and_wrong_clocks() -> None:
@@ -11,3 +14,10 @@ def test_every_slot_runs_once_or_says_why_not_through_crashes_and_wrong_clocks()
     assert figures.crashes >= 25
     assert figures.clock_changes >= 1
     assert figures.begun > figures.skipped
+
+
+def test_a_fault_is_played_by_its_first_word() -> None:
+    assert chosen(["cron"]) == ["cron_days"]
+    assert "cron_days" in chosen([])
+    with pytest.raises(SystemExit, match="no fault is called 'cro'"):
+        chosen(["cro"])
