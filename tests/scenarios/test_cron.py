@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ class Receiver(HTTPServer):
 
     def __init__(self) -> None:
         self.status = 200
+        self.open = threading.Event()
+        """While it is not set, what comes in is taken and not answered."""
+        self.open.set()
         self.taken: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), Taking)
 
@@ -34,6 +37,11 @@ class Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.server.open.wait(20)
+        with suppress(OSError):  # whoever posted may be dead
+            self._answer()
+
+    def _answer(self) -> None:
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -126,6 +134,38 @@ def test_what_nobody_took_waits_through_kill_9_and_arrives_once(data_dir: Path) 
         with serving(data_dir) as host:
             sent = delivery(host, "sent")
         assert sent["attempts"] == len(receiver.taken)
+
+
+def test_what_was_being_sent_at_kill_9_is_unknown_and_not_sent_again(data_dir: Path) -> None:
+    with receiving() as receiver:
+        receiver.open.clear()
+        with serving(data_dir) as host:
+            configure(host, receiver.url)
+            host.ok("POST", f"/api/cron/{job_for(host, message='hello', deliver='hook')}/run")
+            eventually(lambda: receiver.taken)
+            host.kill()
+        receiver.open.set()
+        with serving(data_dir) as host:
+            unknown = delivery(host, "unknown")
+            assert "the host stopped while it was being sent" in unknown["detail"]
+        assert len(receiver.taken) == 1
+
+
+def test_a_job_may_be_sent_back_as_it_was_shown_and_a_wrong_policy_is_named(data_dir: Path) -> None:
+    with serving(data_dir) as host:
+        job = host.ok("POST", "/api/cron", {"name": "a", "schedule": "@hourly", "policy": {"missed": "all"}})
+        path = f"/api/cron/{job['id']}"
+        shown = host.ok("GET", path)
+        assert (shown["reading"], len(shown["next_runs"])) == ("At the start of every hour (UTC)", 5)
+        assert host.ok("PUT", path, shown) == job
+        assert host.ok("PUT", path, {"policy": {"jitter": 5}})["policy"] == job["policy"] | {"jitter": 5}
+        for policy, path_of_it in (({"missed": "never"}, "policy.missed"), ({"grase": 1}, "policy")):
+            refused = host.call("PUT", path, {"policy": policy})
+            assert refused.status in (400, 422)
+            assert f"$.{path_of_it}" in refused.body["error"]["message"]
+        seen = host.ok("POST", "/api/cron/preview", {"schedule": "once at 2099-01-01T09:00"})
+        assert [moment["utc"] for moment in seen["next_runs"]] == ["2099-01-01T09:00:00Z"]
+        assert host.call("POST", "/api/cron/preview", {"schedule": "never"}).status in (400, 422)
 
 
 def test_a_tool_of_a_job_and_a_delivery_to_the_web(data_dir: Path) -> None:
