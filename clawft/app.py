@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clawft.actors.accounts import Accounts
 from clawft.actors.actors import Actors
 from clawft.actors.agents import Agents
 from clawft.actors.canvas import Canvas
@@ -46,6 +47,7 @@ from clawft.messages.config import GetConfig
 from clawft.messages.cron import ListJobs
 from clawft.messages.delegation import ListActive
 from clawft.messages.events import Publish
+from clawft.messages.models import ListProviders
 from clawft.messages.outbox import ListDeliveries
 from clawft.messages.sessions import CloseSessions, CountSessions
 from clawft.messages.tokens import ListTokens, TokenEnded
@@ -72,6 +74,7 @@ READY = 30.0
 
 QUESTIONS: tuple[tuple[str, Ask[Any]], ...] = (
     ("config", GetConfig()),
+    ("models", ListProviders()),
     ("tokens", ListTokens()),
     ("sessions", CountSessions()),
     ("agents", ListAgents()),
@@ -159,6 +162,7 @@ class App:
         spawn(Canvas, "canvas", store=CanvasStore(store))
         spawn(Channels, "channels", store=ChannelStore(store))
         spawn(Skills, "skills", store=SkillStore(store), folder=folder / "skills", keys=folder / "keys")
+        spawn(Accounts, "models")
         spawn(Tools, "tools", workspace=self._workspace(), tools=tuple(self._tools()))
         spawn_sessions(self.system, store, self._models, rules=True)
         spawn(

@@ -97,10 +97,24 @@ class Cancelled(ClawftError):
 
 
 class ModelFailed(ClawftError):
-    """The model that was to answer is not there, or it gave no answer."""
+    """The model that was to answer is not there, or it gave no answer. ``reason`` is a word for programs."""
 
     code = "model_error"
     status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "model_error",
+        may_help: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """``may_help``: the same call may succeed a little later. ``retry_after``: seconds, as it asked."""
+        super().__init__(message)
+        self.reason = reason
+        self.may_help = may_help
+        self.retry_after = retry_after
 
 
 class UsageError(ClawftError):

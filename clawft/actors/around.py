@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from clawft.actors.asks import Asks
 from clawft.actors.clock import Clock
 from clawft.actors.guards import Guard, Whose
 from clawft.domain.tools import ToolResult
@@ -18,6 +19,7 @@ class Around:
     whose: Whose
     now: Clock
     tools: Callable[[CallTool], Reply[ToolResult]]
+    ask: Asks
     guards: tuple[Guard, ...]
     parked: Callable[[], AbstractContextManager[None]]
     """While inside, the turn's time stands still."""

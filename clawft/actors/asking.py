@@ -2,25 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from clawft.actors.around import Around
+from clawft.actors.call import Call
 from clawft.actors.guards import ModelAsk
 from clawft.actors.story import Story
 from clawft.domain.context import estimate_tokens, size
 from clawft.domain.costs import Tier, Usage
 from clawft.domain.models import Finished, ModelEvent, ModelRequest, TextDelta, ToolCalls
+from clawft.domain.retries import pause_before
 from clawft.domain.sessions import ToolCallInfo
 from clawft.domain.turns import ModelCall
+from clawft.drivers.models.base import Model
+from clawft.drivers.models.prices import Price
 from clawft.drivers.models.registry import Found
 from clawft.errors import ModelFailed
 
 log = logging.getLogger(__name__)
+
+NOT_BILLED = frozenset(
+    ("rate_limited", "auth", "quota", "refused", "not_found", "connection", "unavailable", "no_client")
+)
+"""Failures of which a provider bills nothing, as long as it has not said a word."""
 
 LET_GO = 0.1
 """Seconds a model's stream has to close once its turn is over; then it is left to itself."""
@@ -39,26 +50,36 @@ class Heard:
     def text(self) -> str:
         return "".join(self.said)
 
-    def usage(self, request: ModelRequest) -> Usage:
-        """What the model counted; an estimate when it did not come to that."""
+    def usage(self, request: ModelRequest, failure: ModelFailed | None, price: Price) -> Usage:
+        """What the model counted. When it did not come to that, an estimate, unless nobody bills for it."""
         if self.finished is not None:
             return self.finished.usage
+        if failure is not None and failure.reason in NOT_BILLED and not self.said:
+            return Usage()
         spent = sum(size(message) for message in request.messages)
-        return Usage(input_tokens=spent, output_tokens=estimate_tokens(self.text), estimated=True)
+        guess = Usage(input_tokens=spent, output_tokens=estimate_tokens(self.text), estimated=True)
+        return price(request.model, guess, 0)
 
 
 class Asking:
-    """Asks one model on behalf of one turn. Every call is counted, whatever comes of it."""
+    """Asks one model on behalf of one turn, again where that may help, and then others.
 
-    def __init__(self, found: Found, tier: Tier, *, story: Story, around: Around) -> None:
+    Every call is counted, whatever comes of it.
+    """
+
+    def __init__(
+        self, found: Found, tier: Tier, *, story: Story, around: Around, others: Sequence[Found] = ()
+    ) -> None:
+        """``others``: who is asked, in this order, when the one before gives no answer."""
         self._found = found
+        self._others = list(others)
         self._tier = tier
         self._story = story
         self._around = around
 
     @property
     def name(self) -> str:
-        return f"{self._found.provider}/{self._found.name}"
+        return self._found.full_name
 
     @property
     def model(self) -> str:
@@ -74,22 +95,50 @@ class Asking:
     ) -> Heard:
         """What the model says, all of it. ``hear`` is given the words as they come.
 
-        Raises ``ModelFailed``, or what a guard raises.
+        Raises ``ModelFailed``, or what a guard raises. Once a word was heard nobody else is asked.
         """
-        ask = ModelAsk(self._around.whose, self._found.provider, self._found.name, self._tier, request)
+        attempt = 1
+        while True:
+            heard = Heard()
+            try:
+                await self._once(replace(request, model=self.model), heard, kind, hear)
+                return heard
+            except ModelFailed as failure:
+                attempt += 1
+                pause = pause_before(attempt, failure, random.random())
+                if heard.said or (pause is None and not self._others):
+                    raise
+                log.warning("asking %s: %s", self.name, failure)
+            if pause is None:
+                self._found, attempt = self._others.pop(0), 1
+            else:
+                await asyncio.sleep(pause)
+
+    async def _once(
+        self,
+        request: ModelRequest,
+        heard: Heard,
+        kind: Literal["model", "compaction"],
+        hear: Callable[[str], None] | None,
+    ) -> None:
+        found = self._found
+        ask = ModelAsk(self._around.whose, found.provider, found.name, self._tier, request)
         if self._around.guards:
             await self._guarded(ask)
-        heard = Heard()
         number = self._story.begin(kind, self.name, tier=self._tier, arguments=_measured(request))
+        call = Call(found, self._around.ask)
+        failure: ModelFailed | None = None
         try:
-            await self._listened(request, heard, hear)
+            model = await call.entered()
+            await self._listened(model, request, heard, hear)
         except ModelFailed as error:
-            self._story.end(number, "failed", reason="model_error", error=str(error))
+            failure = error
+            self._story.end(number, "failed", reason=error.reason, error=str(error))
             raise
         finally:
-            self._count(number, ask, heard)
+            call.over(failure, cut_off=heard.finished is None)
+            self._count(number, ask, heard, call, failure)
         self._story.end(number, "done")
-        return heard
 
     async def _guarded(self, ask: ModelAsk) -> None:
         with self._around.parked():
@@ -97,10 +146,10 @@ class Asking:
                 await guard.before_model(ask)
 
     async def _listened(
-        self, request: ModelRequest, heard: Heard, hear: Callable[[str], None] | None
+        self, model: Model, request: ModelRequest, heard: Heard, hear: Callable[[str], None] | None
     ) -> None:
         """Hear the model out. A stream that does not close when its turn is over does not hold it up."""
-        listening = asyncio.ensure_future(self._listen(request, heard, hear))
+        listening = asyncio.ensure_future(self._listen(model, request, heard, hear))
         listening.add_done_callback(_look_at)
         try:
             await asyncio.shield(listening)
@@ -110,11 +159,13 @@ class Asking:
             await asyncio.wait([listening], timeout=LET_GO)
             raise
         if heard.finished is None:
-            raise ModelFailed(f"the model {self.name} broke off before the end of its answer")
+            raise ModelFailed(f"the model {self.name} broke off before the end of its answer", reason="cut")
 
-    async def _listen(self, request: ModelRequest, heard: Heard, hear: Callable[[str], None] | None) -> None:
+    async def _listen(
+        self, model: Model, request: ModelRequest, heard: Heard, hear: Callable[[str], None] | None
+    ) -> None:
         try:
-            async with aclosing(self._found.model.stream(request)) as events:
+            async with aclosing(model.stream(request)) as events:
                 async for event in events:
                     self._take(event, heard, hear)
         except ModelFailed:
@@ -135,19 +186,23 @@ class Asking:
         else:
             heard.finished = event
 
-    def _count(self, number: int, ask: ModelAsk, heard: Heard) -> None:
-        call = ModelCall(
-            provider=self._found.provider,
-            model=self._found.name,
+    def _count(
+        self, number: int, ask: ModelAsk, heard: Heard, call: Call, failure: ModelFailed | None
+    ) -> None:
+        """A call that was not made is not counted, but whoever was asked before it hears that it is over."""
+        made = ModelCall(
+            provider=ask.provider,
+            model=ask.model,
             tier=self._tier,
-            usage=heard.usage(ask.request),
+            usage=heard.usage(ask.request, failure, call.price) if call.was_made else Usage(),
             status="success" if heard.finished else "error",
             at=self._around.now(),
         )
-        self._story.calls.append(call)
-        self._story.spent(number, call, heard.text)
+        if call.was_made:
+            self._story.calls.append(made)
+            self._story.spent(number, made, heard.text)
         for guard in self._around.guards:
-            guard.after_model(ask, call)
+            guard.after_model(ask, made)
 
 
 def _measured(request: ModelRequest) -> str:

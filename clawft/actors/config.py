@@ -5,12 +5,31 @@ import logging
 from collections.abc import Mapping
 
 from clawft.actors.whole import whole
-from clawft.domain.config import ConfigData, ConfigSaved, check, keys_in, shown
-from clawft.domain.keys import ProviderKey, at_home, environment_name, origin_for
+from clawft.domain.config import ConfigData, ConfigSaved, ProviderConfig, check, keys_in, shown
+from clawft.domain.keys import (
+    DEFAULT_BASES,
+    KeyInfo,
+    ProviderKey,
+    at_home,
+    environment_name,
+    origin_for,
+    refuse_placeholder,
+)
+from clawft.domain.values import Success
 from clawft.drivers.config_file import ConfigFile
 from clawft.drivers.secrets import KeyFile
-from clawft.errors import Conflict, StorageFull, Unavailable, UsageError
-from clawft.messages.config import ConfigChanged, ConfigTrouble, GetConfig, PutConfig, SecretOf, WatchConfig
+from clawft.errors import Conflict, NotFound, StorageFull, Unavailable, UsageError
+from clawft.messages.config import (
+    ConfigChanged,
+    ConfigTrouble,
+    GetConfig,
+    ListKeys,
+    PutConfig,
+    PutKey,
+    RemoveKey,
+    SecretOf,
+    WatchConfig,
+)
 from clawft.runtime import Actor, on
 
 log = logging.getLogger(__name__)
@@ -59,6 +78,43 @@ class Config(Actor):
     @on(SecretOf)
     def secret_of(self, message: SecretOf) -> str | None:
         return self._key(message.provider, message.api_base)
+
+    @on(ListKeys)
+    def list_keys(self, _: ListKeys) -> tuple[KeyInfo, ...]:
+        kept = (KeyInfo(name, key.origin, "file") for name, key in sorted(self._keys.items()))
+        found = (
+            KeyInfo(name, origin_for(name, ""), "environment")
+            for name in sorted({*DEFAULT_BASES, *self._config.providers})
+            if self._environment.get(environment_name(name), "").strip()
+        )
+        return (*kept, *found)
+
+    @on(PutKey)
+    async def put_key(self, message: PutKey) -> Success:
+        name = message.provider
+        refuse_placeholder(message.key, path="$.key")
+        provider = self._config.providers.get(name, ProviderConfig())
+        entered = ProviderKey.entered(name, provider.api_base, message.key)
+        if not entered.origin:
+            raise NotFound(
+                f"nobody knows where the provider {name} is: put it into the config's `providers`, with its "
+                "`api_base`, and then set its key"
+            )
+        await whole(self._keep_keys(self._keys | {name: entered}))
+        return Success()
+
+    @on(RemoveKey)
+    async def remove_key(self, message: RemoveKey) -> Success:
+        if message.provider not in self._keys:
+            raise NotFound(f"no key of the provider {message.provider} is kept here")
+        left = {name: key for name, key in self._keys.items() if name != message.provider}
+        await whole(self._keep_keys(left))
+        return Success()
+
+    async def _keep_keys(self, keys: dict[str, ProviderKey]) -> None:
+        await self._write(self._config, keys)
+        self._keys = keys
+        self._tell_watchers()
 
     @on(ConfigTrouble)
     def trouble(self, _: ConfigTrouble) -> str | None:

@@ -178,7 +178,7 @@ class Pipeline:
     async def _converse(self, agent: AgentSpec, found: Found) -> None:
         story, around = self.progress.story, self._around()
         tier = self.progress.route.tier if self.progress.route else 3
-        asking = Asking(found, tier, story=story, around=around)
+        asking = Asking(found, tier, story=story, around=around, others=self._others(found))
         with self._stage("assembler"):
             assembler = Assembler(agent, self._config.pipeline, asking=asking, story=story, around=around)
             request, shown = await assembler.assemble(
@@ -212,7 +212,7 @@ class Pipeline:
 
     async def _found(self, agent: AgentSpec) -> Found:
         self.progress.route = chosen = await self._route(agent)
-        return self._find(chosen)
+        return self._find(chosen.model)
 
     async def _route(self, agent: AgentSpec) -> Route:
         fixed = bool(self._session.model)
@@ -242,20 +242,26 @@ class Pipeline:
         known = await self._parts.outcomes.of(self._kind)
         return {outcome.model: (outcome.tries, outcome.successes) for outcome in known}
 
-    def _find(self, chosen: Route) -> Found:
-        found = self._parts.models.find(chosen.model)
+    def _find(self, model: str) -> Found:
+        found = self._parts.models.find(model)
         provider = self._config.providers.get(found.provider)
         if provider is not None and not provider.enabled:
             raise ModelFailed(
-                f"the provider {found.provider} of {chosen.model} is switched off in the config"
+                f"the provider {found.provider} of {model} is switched off in the config", reason="disabled"
             )
         return found
+
+    def _others(self, found: Found) -> tuple[Found, ...]:
+        """Who is asked, in this order, when the first one gives no answer."""
+        others = (self._parts.models.find(name) for name in self._config.pipeline.fallbacks)
+        return tuple(other for other in others if other.full_name != found.full_name)
 
     def _around(self) -> Around:
         return Around(
             whose=self._whose,
             now=self._parts.now,
             tools=lambda call: self._ask("tools", call),
+            ask=self._ask,
             guards=self._parts.guards,
             parked=self._parked,
             keep=self._place.keep,

@@ -5,7 +5,7 @@ Unknown members are refused at every depth: what a PUT says and we would not kee
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,9 @@ from clawft.errors import Invalid
 
 OFFLINE_MODEL = "offline/rules-1"
 """The model that is always there: rules, no network, no key."""
+
+
+WireFormat = Literal["anthropic", "openai"]
 
 
 class AgentDefaults(Value, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +44,13 @@ class ProviderConfig(Value, frozen=True, forbid_unknown_fields=True):
     api_key: str | UnsetType | None = UNSET
     """None or left out: the stored key stays."""
     type: str | UnsetType = UNSET
+    """The wire format: ``anthropic`` or ``openai``; left out: ``openai`` for all but Anthropic."""
+    concurrency: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
+    """Calls under way at once, of all sessions together; left out: 50."""
+    requests_per_minute: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    """Left out: as many as the provider takes."""
+    patience: Annotated[float, Meta(gt=0, le=3600)] | UnsetType = UNSET
+    """Seconds a model may be silent, before its first word and between two; left out: 90."""
 
     def __repr__(self) -> str:
         # The default shows every field, and a message's repr ends up in logs and in the dead letters.
@@ -70,6 +80,8 @@ class PipelineConfig(Value, frozen=True, forbid_unknown_fields=True):
     fast_model: str = ""
     strong_model: str = ""
     """Empty: the agent's own model."""
+    fallbacks: tuple[str, ...] = ()
+    """Models to be asked, in this order, when the one that was chosen gives no answer."""
     learner: bool = True
     """Keep what worked for which kind of request, and let the router use it."""
     booster: bool = True
@@ -144,12 +156,25 @@ def check(config: ConfigData) -> None:
     """What the types cannot say. Raises ``Invalid`` with the path of the first member that is wrong."""
     for name, provider in config.providers.items():
         origin_of(provider.api_base, path=f"$.providers.{name}.api_base")
+        wire_format(name, provider.type)
         if isinstance(provider.api_key, str):
             refuse_placeholder(provider.api_key, path=f"$.providers.{name}.api_key")
     for name, channel in config.channels.items():
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
         if channel.type == "webhook":
             webhook_address(channel, f"$.channels.{name}.settings")
+
+
+def wire_format(name: str, type: str | UnsetType) -> WireFormat:
+    """The format a provider speaks. Raises ``Invalid`` for a type there is none for."""
+    if isinstance(type, UnsetType) or not type:
+        return "anthropic" if name == "anthropic" else "openai"
+    for known in get_args(WireFormat):
+        if type == known:
+            return known  # type: ignore[no-any-return]  # get_args knows no types
+    raise Invalid(
+        f"{type[:100]!r} is no wire format; anthropic and openai are", path=f"$.providers.{name}.type"
+    )
 
 
 def webhook_address(channel: ChannelConfig, path: str = "$.settings") -> str:

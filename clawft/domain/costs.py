@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from clawft.domain.values import Value
+from clawft.domain.values import UNSET, UnsetType, Value
 
 Tier = Literal[1, 2, 3]
 TIER_LABELS: dict[Tier, str] = {1: "Agent Booster", 2: "Fast model", 3: "Strong model"}
@@ -17,6 +17,8 @@ class Usage(Value, frozen=True):
     input_cost_usd: float = 0.0
     output_cost_usd: float = 0.0
     estimated: bool = False
+    unpriced: bool = False
+    """Some of it was done by a model whose price nobody knows; its cost is not in the sums."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -26,6 +28,7 @@ class Usage(Value, frozen=True):
             input_cost_usd=self.input_cost_usd + other.input_cost_usd,
             output_cost_usd=self.output_cost_usd + other.output_cost_usd,
             estimated=self.estimated or other.estimated,
+            unpriced=self.unpriced or other.unpriced,
         )
 
 
@@ -78,9 +81,20 @@ class TierCost(Value, frozen=True):
     total_cost_usd: float
 
 
+class Unpriced(Value, frozen=True):
+    """A model whose price nobody knows, and what it was used for all the same."""
+
+    provider: str
+    model: str
+    request_count: int
+    total_tokens: int
+
+
 class CostBreakdown(Value, frozen=True):
     """All dollars, by model and by tier. ``by_tier`` always lists all three."""
 
     total_cost_usd: float
     by_provider: tuple[ProviderCost, ...]
     by_tier: tuple[TierCost, ...]
+    unpriced: tuple[Unpriced, ...] | UnsetType = UNSET
+    """Models that cost something nobody can say; left out when there are none."""

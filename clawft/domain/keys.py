@@ -1,16 +1,19 @@
 """Keys: the secrets of model providers, and which address each may be sent to."""
 
 import re
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Meta
 
 from clawft.domain.values import Value
 from clawft.errors import Invalid
 
 DEFAULT_BASES = {
     "anthropic": "https://api.anthropic.com",
-    "cohere": "https://api.cohere.com",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
     "deepseek": "https://api.deepseek.com",
-    "gemini": "https://generativelanguage.googleapis.com",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
     "groq": "https://api.groq.com/openai/v1",
     "mistral": "https://api.mistral.ai/v1",
     "openai": "https://api.openai.com/v1",
@@ -23,6 +26,17 @@ DEFAULT_BASES = {
 _PORTS = {"http": 80, "https": 443}
 _MASKED = re.compile(r"[•●∙·…]|\*{3}|redacted|^<.*>$|^\{\{.*\}\}$", re.IGNORECASE)
 _HEADER_SAFE = re.compile(r"^[\x21-\x7e]{1,4096}$")
+
+
+ProviderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class KeyInfo(Value, frozen=True):
+    """That there is a key, where it may be sent, and where it was found."""
+
+    provider: str
+    origin: str
+    source: Literal["file", "environment"]
 
 
 class ProviderKey(Value, frozen=True):

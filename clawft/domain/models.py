@@ -1,5 +1,6 @@
 """Models: what one call is given and what comes back, whoever answers it."""
 
+import re
 from typing import Literal
 
 from clawft.domain.costs import Usage
@@ -51,7 +52,16 @@ class Finished(Value, frozen=True):
 ModelEvent = TextDelta | ToolCalls | Finished
 
 
+_FAMILIES = (
+    (re.compile(r"claude-"), "anthropic"),
+    (re.compile(r"gpt-|chatgpt-|o\d"), "openai"),
+)
+"""Bare names whose provider is known."""
+
+
 def split_model(name: str) -> tuple[str, str]:
-    """``provider/model`` as a pair; a bare name has no provider."""
+    """``provider/model`` as a pair. A bare name has no provider, unless everybody knows whose it is."""
     provider, slash, model = name.partition("/")
-    return (provider, model) if slash else ("", name)
+    if slash:
+        return provider, model
+    return next((known for family, known in _FAMILIES if family.match(name)), ""), name

@@ -1,6 +1,12 @@
 """What can be asked of the config."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from clawft.domain.config import ConfigData, ConfigSaved
+from clawft.domain.keys import KeyInfo, ProviderName
+from clawft.domain.values import Success
 from clawft.runtime import Ask, Tell
 
 
@@ -31,6 +37,26 @@ class SecretOf(Ask[str | None], frozen=True):
 
     provider: str
     api_base: str
+
+
+class ListKeys(Ask[tuple[KeyInfo, ...]], frozen=True):
+    """Which providers there are keys of; never the keys."""
+
+
+class PutKey(Ask[Success], frozen=True):
+    """Keep a provider's key, for the address the config has of it now and no other."""
+
+    provider: ProviderName
+    key: Annotated[str, Meta(min_length=1, max_length=4096)]
+
+    def __repr__(self) -> str:
+        return f"PutKey({self.provider!r}, ***)"
+
+
+class RemoveKey(Ask[Success], frozen=True):
+    """Forget a provider's key. One in the environment is the environment's."""
+
+    provider: ProviderName
 
 
 class ConfigTrouble(Ask[str | None], frozen=True):

@@ -13,6 +13,7 @@ from clawft.store.database import user_version
 from clawft.store.failures import storage_failure
 from clawft.store.first_tables import FIRST_TABLES
 from clawft.store.folder import make_private, sync_folder
+from clawft.store.model_tables import MODEL_TABLES
 from clawft.store.turn_tables import TURN_TABLES
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,13 @@ def cron_policies_and_outbox(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps, cron_policies_and_outbox)
+def unpriced_usage(raw: sqlite3.Connection) -> None:
+    """4: usage says whether anybody knows what it cost."""
+    for statement in MODEL_TABLES:
+        raw.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps, cron_policies_and_outbox, unpriced_usage)
 
 
 def migrate(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

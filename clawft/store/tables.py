@@ -74,6 +74,7 @@ class TurnRow(Table):
     input_cost_usd = pw.DoubleField(null=True)
     output_cost_usd = pw.DoubleField(null=True)
     estimated = pw.BooleanField(null=True)
+    unpriced = pw.BooleanField(default=False)
     request_id = pw.TextField(default="")
     """The request all of it was done for, from REST through tools to children."""
     mode = WordField(default="queue")
@@ -152,6 +153,7 @@ class UsageRow(Table):
     estimated = pw.BooleanField()
     status = WordField()
     at = MomentField()
+    unpriced = pw.BooleanField(default=False)
 
     class Meta:
         table_name = "usage"

@@ -12,9 +12,11 @@ from clawft.domain.costs import (
     SessionTokens,
     TierCost,
     TokenUsageSummary,
+    Unpriced,
     Usage,
 )
 from clawft.domain.turns import ModelCall, Turn
+from clawft.domain.values import UNSET
 from clawft.runtime import Reply
 from clawft.store.columns import moment_text
 from clawft.store.database import connection
@@ -55,11 +57,13 @@ def spent_by(turn_id: str) -> Usage:
     """Inside a transaction: all that a turn has used so far."""
     [row] = connection().execute(
         "SELECT total(input_tokens), total(output_tokens), total(input_cost_usd), total(output_cost_usd),"
-        " max(estimated) FROM usage WHERE turn_id = ?",
+        " max(estimated), max(unpriced) FROM usage WHERE turn_id = ?",
         (turn_id,),
     )
-    inputs, outputs, paid_in, paid_out, estimated = row
-    return Usage(int(inputs), int(outputs), paid_in + paid_out, paid_in, paid_out, bool(estimated))
+    inputs, outputs, paid_in, paid_out, estimated, unpriced = row
+    return Usage(
+        int(inputs), int(outputs), paid_in + paid_out, paid_in, paid_out, bool(estimated), bool(unpriced)
+    )
 
 
 def _row(call: ModelCall, turn: Turn) -> tuple[Any, ...]:
@@ -67,7 +71,7 @@ def _row(call: ModelCall, turn: Turn) -> tuple[Any, ...]:
     tokens = (used.input_tokens, used.output_tokens)
     dollars = (used.input_cost_usd, used.output_cost_usd)
     whose = (turn.id, turn.session_key, turn.agent_id, call.provider, call.model, call.tier)
-    return (*whose, *tokens, *dollars, used.estimated, call.status, moment_text(call.at))
+    return (*whose, *tokens, *dollars, used.estimated, call.status, moment_text(call.at), used.unpriced)
 
 
 def _from(since: datetime | None) -> str:
@@ -100,7 +104,14 @@ def _costs(since: str) -> CostBreakdown:
     [(total,)] = _rows(_TOTAL, "", since)
     models = _rows(f"provider, model, {_DOLLARS}, {_TOTAL}", by_model, since)
     tiers = {tier: of for tier, *of in _rows(f"tier, count(*), {_TOTAL}", "GROUP BY tier", since)}
+    unpriced = connection().execute(
+        "SELECT provider, model, count(*), sum(input_tokens + output_tokens) FROM usage"
+        " WHERE at >= ? AND unpriced GROUP BY provider, model ORDER BY count(*) DESC, provider, model",
+        (since,),
+    )
+    unknown = tuple(Unpriced(*row) for row in unpriced)
     return CostBreakdown(
+        unpriced=unknown or UNSET,
         total_cost_usd=total or 0.0,
         by_provider=tuple(ProviderCost(*row) for row in models),
         by_tier=tuple(

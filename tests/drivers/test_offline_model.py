@@ -214,13 +214,22 @@ def test_the_offline_model_is_found_on_every_host() -> None:
 
 def test_a_name_without_a_known_provider_is_refused_in_words() -> None:
     models = Models()
-    with pytest.raises(ModelFailed, match="'claude-sonnet-4' names no provider"):
-        models.find("claude-sonnet-4")
-    with pytest.raises(ModelFailed, match="no provider of models is called 'acme'; this host has offline"):
-        models.find("acme/large")
+    for name in ("large", "acme/", "/large", ""):
+        with pytest.raises(ModelFailed, match=f"'{name}' names no provider"):
+            models.find(name)
+
+
+def test_a_bare_name_of_a_known_family_finds_its_provider() -> None:
+    found = Models().find("claude-sonnet-4")
+    assert (found.model, found.full_name) == (None, "anthropic/claude-sonnet-4")
+    assert [Models().find(name).provider for name in ("gpt-4o", "o3-mini", "chatgpt-4o-latest")] == [
+        "openai"
+    ] * 3
 
 
 def test_a_provider_that_was_added_answers_for_all_its_models() -> None:
     models, other = Models(), OfflineModel()
     models.add("acme", other)
-    assert models.find("acme/a/b") == (other, "acme", "a/b")
+    found = models.find("acme/a/b")
+    assert found.model is other
+    assert (found.provider, found.name) == ("acme", "a/b")

@@ -5,19 +5,26 @@ from typing import NamedTuple
 from clawft.domain.models import split_model
 from clawft.drivers.models.base import Model
 from clawft.drivers.models.offline import OfflineModel
+from clawft.drivers.models.prices import Price, free
 from clawft.errors import ModelFailed
 
 
 class Found(NamedTuple):
-    """A model that can be asked: by whom it is run, and what it is called there."""
+    """A model that can be asked: who runs it, and what it is called there."""
 
-    model: Model
+    model: Model | None
+    """None: it is reached through the provider's account, which gives it with the leave to ask."""
     provider: str
     name: str
+    price: Price = free
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.provider}/{self.name}"
 
 
 class Models:
-    """Finds the one who answers for a name like ``offline/rules-1``. The offline provider is always there."""
+    """The models that need no account. The offline provider is always there."""
 
     def __init__(self) -> None:
         self._providers: dict[str, Model] = {"offline": OfflineModel()}
@@ -31,11 +38,11 @@ class Models:
         return tuple(sorted(self._providers))
 
     def find(self, name: str) -> Found:
-        """Raises ``ModelFailed`` for a name without a provider, and for a provider this host has not."""
+        """Raises ``ModelFailed`` for a name without a provider. Whether another has an account is not ours
+        to say."""
         provider, model = split_model(name)
-        if not provider:
-            raise ModelFailed(f"{name!r} names no provider; a model is named like offline/rules-1")
-        if provider not in self._providers:
-            known = ", ".join(self.providers)
-            raise ModelFailed(f"no provider of models is called {provider!r}; this host has {known}")
-        return Found(self._providers[provider], provider, model)
+        if not provider or not model:
+            raise ModelFailed(
+                f"{name[:100]!r} names no provider; a model is named like offline/rules-1", reason="not_found"
+            )
+        return Found(self._providers.get(provider), provider, model)
