@@ -18,6 +18,7 @@ from clawft.actors.channels import Channels
 from clawft.actors.config import Config
 from clawft.actors.cron import Cron
 from clawft.actors.delegation import Delegation
+from clawft.actors.door import Door
 from clawft.actors.events import Events
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor
@@ -172,6 +173,7 @@ class App:
             sessions=SessionStore(store),
             folder=AgentFolder(folder / "agents"),
         )
+        spawn(Door, "door", sessions=SessionStore(store))
         spawn(Delegation, "delegation", store=DelegationStore(store))
         webhook_secret = bootstrap_secret(folder / "webhook-secret")
         spawn(

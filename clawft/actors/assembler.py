@@ -67,7 +67,7 @@ class Assembler:
     ) -> tuple[ModelRequest, Shown]:
         """The request without its messages, and what it shows."""
         limits = _limits(self._agent)
-        tools = await ask("tools", ToolSpecs(self._agent.tools))
+        tools = await ask("tools", ToolSpecs(self._agent.tools, self._session.key))
         skills: tuple[SkillData, ...] = await ask("skills", ListSkills()) if self._agent.skills else ()
         whole = limits.context_tokens or self._pipeline.context_tokens
         described = estimate_tokens(msgspec.json.encode(tools).decode())

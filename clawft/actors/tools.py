@@ -5,7 +5,7 @@ import logging
 from typing import Any, NamedTuple
 
 from clawft.actors.publish import publish
-from clawft.actors.tools_remote import OpenCalls, RemoteTool
+from clawft.actors.tools_remote import ActorsTool, OpenCalls, RemoteTool
 from clawft.domain.events import ToolCalled
 from clawft.domain.tools import (
     MOST_KEPT,
@@ -27,8 +27,10 @@ from clawft.messages.tools import (
     CallTool,
     GetToolSchema,
     ListTools,
+    OfferTools,
     RegisterTool,
     RemoveTool,
+    RunTool,
     ToolSpecs,
 )
 from clawft.runtime import Actor, on
@@ -66,6 +68,8 @@ class Tools(Actor):
         built_in = (*file_tools(workspace, self.blocking), *tools)
         self._built_in = {tool.spec.name: _offer(tool) for tool in built_in}
         self._registered: dict[str, Offer] = {}
+        self._offered: dict[tuple[str, str], dict[str, Offer]] = {}
+        """By the session they are for, or "", and who runs them."""
         self._calls = OpenCalls()
 
     # -- what there is
@@ -80,14 +84,28 @@ class Tools(Actor):
 
     @on(ToolSpecs, control=True)
     def specs(self, ask: ToolSpecs) -> tuple[ToolSpec, ...]:
-        offers = sorted(self._offers().items())
-        return tuple(offer.tool.spec for name, offer in offers if ask.allowed is None or name in ask.allowed)
+        allowed = {
+            name: offer
+            for name, offer in self._offers().items()
+            if ask.allowed is None or name in ask.allowed
+        }
+        offers = sorted((allowed | self._offered_to(ask.session_key)).items())
+        return tuple(offer.tool.spec for _, offer in offers)
 
     def _offers(self) -> dict[str, Offer]:
-        return self._built_in | self._registered
+        return self._offered_to("") | self._registered | self._built_in
 
-    def _find(self, name: str) -> Offer:
-        offer = self._built_in.get(name) or self._registered.get(name)
+    def _offered_to(self, session_key: str) -> dict[str, Offer]:
+        return {
+            name: offer
+            for (key, _), offers in self._offered.items()
+            if key == session_key
+            for name, offer in offers.items()
+        }
+
+    def _find(self, name: str, session_key: str = "") -> Offer:
+        own = self._offered_to(session_key) if session_key else {}
+        offer = own.get(name) or self._offers().get(name)
         if offer is None:
             raise NotFound(f"no tool is called {name[:100]}")
         return offer
@@ -108,7 +126,7 @@ class Tools(Actor):
             return ToolResult(f"{ask.name} failed unexpectedly ({type(error).__name__})", is_error=True)
 
     async def _run(self, ask: CallTool) -> ToolResult:
-        tool, check = self._find(ask.name)
+        tool, check = self._find(ask.name, ask.session_key)
         if complaint := check(ask.arguments):
             return ToolResult(f"{ask.name} was not called: {complaint}", is_error=True)
         call = ToolCall(
@@ -122,6 +140,19 @@ class Tools(Actor):
             ask.request_id,
         )
         return await _in_time(tool, call)
+
+    # -- tools of other actors
+
+    @on(OfferTools, control=True)
+    def offer(self, ask: OfferTools) -> None:
+        key = (ask.session_key, ask.source)
+        if not ask.specs:
+            self._offered.pop(key, None)
+            return
+        self._offered[key] = {
+            spec.name: _offer(ActorsTool(spec, lambda call: self.ask(ask.source, RunTool(call))))
+            for spec in ask.specs
+        }
 
     # -- tools from outside
 

@@ -1,8 +1,8 @@
-"""Tools that somebody outside runs: a call is published, and answered under its id."""
+"""Tools that somebody else runs: another actor, or somebody outside, who is told of a call and answers it."""
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from clawft.domain.events import ToolCalled
@@ -52,3 +52,14 @@ class RemoteTool:
         with self._calls.open(self.spec.name) as (id, answer):
             self._publish(ToolCalled(id, self.spec.name, call.arguments, call.session_key))
             return await answer
+
+
+class ActorsTool:
+    """A tool that another actor of this host runs."""
+
+    def __init__(self, spec: ToolSpec, ask: Callable[[ToolCall], Awaitable[ToolResult]]) -> None:
+        self.spec = spec
+        self._ask = ask
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        return await self._ask(call)

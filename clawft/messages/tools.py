@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from clawft.domain.tools import ToolInfo, ToolResult, ToolSpec
+from clawft.domain.tools import ToolCall, ToolInfo, ToolResult, ToolSpec
 from clawft.domain.values import MAX_CONTENT, Success
 from clawft.runtime import Ask
 
@@ -23,6 +23,8 @@ class ToolSpecs(Ask[tuple[ToolSpec, ...]], frozen=True):
     """The tools an agent may use; None: all of them. Names nobody has are left out."""
 
     allowed: tuple[str, ...] | None = None
+    session_key: str = ""
+    """Tools that were offered for this session alone are among them, whatever is allowed."""
 
 
 class CallTool(Ask[ToolResult], frozen=True):
@@ -49,6 +51,24 @@ class RegisterTool(Ask[ToolInfo], frozen=True):
     parameters: dict[str, Any]
     timeout: Annotated[float, Meta(gt=0, le=600)] = 60.0
     """Seconds one call may wait for its answer."""
+
+
+class OfferTools(Ask[None], frozen=True):
+    """From another actor of this host: these are the tools that ``source`` runs now, instead of those before.
+
+    Their calls are asked of it as ``RunTool``. With a ``session_key`` they are for that session alone, and
+    there go before others of the same name.
+    """
+
+    source: str
+    specs: tuple[ToolSpec, ...]
+    session_key: str = ""
+
+
+class RunTool(Ask[ToolResult], frozen=True):
+    """Run a tool that the actor asked has offered. Cancelled when its time is over or its turn has ended."""
+
+    call: ToolCall
 
 
 class RemoveTool(Ask[Success], frozen=True):

@@ -40,7 +40,7 @@ _END = """
     UPDATE turns SET state = :state, started_at = :started_at, ended_at = :ended_at, reason = :reason,
     error = :error, model = :model, tier = :tier, complexity = :complexity, input_tokens = :input_tokens,
     output_tokens = :output_tokens, cost_usd = :cost_usd, input_cost_usd = :input_cost_usd,
-    output_cost_usd = :output_cost_usd, estimated = :estimated, unpriced = :unpriced
+    output_cost_usd = :output_cost_usd, estimated = :estimated, unpriced = coalesce(:unpriced, 0)
     WHERE id = :id AND ended_at IS NULL"""
 
 

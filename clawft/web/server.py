@@ -21,6 +21,7 @@ from clawft.errors import UsageError
 from clawft.messages.tokens import TokenEnded
 from clawft.runtime import ActorEvent, System
 from clawft.web import openapi
+from clawft.web.completions import Completions, Models
 from clawft.web.form import Form
 from clawft.web.guard import House, is_loopback
 from clawft.web.known import Document
@@ -153,6 +154,8 @@ class Server:
         router.add("/api/openapi.json", Document, text=description)
         router.add("/api/sessions/:key/stream", SessionStream)
         router.add("/metrics", Metrics)
+        router.add("/v1/models", Models)
+        router.add("/v1/chat/completions", Completions)
         router.add("/ws", EventSocket)
         router.add("/ws/canvas", EventSocket, starts_with=(topics.CANVAS_UPDATE,))
         router.add("/ws/chat/:session", EventSocket)
