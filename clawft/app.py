@@ -13,6 +13,7 @@ from typing import Any
 from clawft.actors.accounts import Accounts
 from clawft.actors.actors import Actors
 from clawft.actors.agents import Agents
+from clawft.actors.approvals import Approvals
 from clawft.actors.canvas import Canvas
 from clawft.actors.channels import Channels
 from clawft.actors.config import Config
@@ -20,17 +21,25 @@ from clawft.actors.cron import Cron
 from clawft.actors.delegation import Delegation
 from clawft.actors.door import Door
 from clawft.actors.events import Events
+from clawft.actors.leave import LeaveGuard
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor
 from clawft.actors.outbox import Outbox
+from clawft.actors.processes import Processes
 from clawft.actors.sessions import spawn_sessions
 from clawft.actors.skills import Skills
 from clawft.actors.tokens import Tokens
 from clawft.actors.tools import Tools
 from clawft.actors.tools_canvas import RenderUi
+from clawft.actors.tools_cron import CronTool
 from clawft.actors.tools_delegate import DelegateTask
 from clawft.actors.tools_memory import MemoryDelete, MemoryRead, MemoryWrite
+from clawft.actors.tools_message import MessageTool
 from clawft.actors.tools_results import ReadResultTool
+from clawft.actors.tools_search import WebSearchTool
+from clawft.actors.tools_skill import SkillReadTool
+from clawft.actors.tools_spawn import SpawnTool
+from clawft.actors.tools_voice import voice_tools
 from clawft.actors.voice import Voice
 from clawft.domain.events import ActorHappened
 from clawft.drivers.agent_files import AgentFolder
@@ -39,9 +48,13 @@ from clawft.drivers.config_file import ConfigFile
 from clawft.drivers.models.registry import Models
 from clawft.drivers.secrets import KeyFile, bootstrap_secret
 from clawft.drivers.tools.base import Tool
+from clawft.drivers.tools.sandbox import why_no_sandbox
+from clawft.drivers.tools.shell import ExecShellTool, Shell
+from clawft.drivers.tools.web import Fetcher
 from clawft.drivers.tools.workspace import Workspace
 from clawft.drivers.webhook import Webhook
 from clawft.messages.agents import ListAgents
+from clawft.messages.approvals import ListApprovals
 from clawft.messages.canvas import GetCanvas
 from clawft.messages.channels import ListChannels
 from clawft.messages.config import GetConfig
@@ -54,6 +67,7 @@ from clawft.messages.sessions import CloseSessions, CountSessions
 from clawft.messages.tokens import ListTokens, TokenEnded
 from clawft.runtime import ActorEvent, Ask, NoSuchActor, System
 from clawft.store.agents import AgentStore
+from clawft.store.approvals import ApprovalStore
 from clawft.store.canvas import CanvasStore
 from clawft.store.channels import ChannelStore
 from clawft.store.cron import CronStore
@@ -80,6 +94,7 @@ QUESTIONS: tuple[tuple[str, Ask[Any]], ...] = (
     ("sessions", CountSessions()),
     ("agents", ListAgents()),
     ("canvas", GetCanvas()),
+    ("approvals", ListApprovals(limit=1)),
     ("channels", ListChannels()),
     ("delegation", ListActive()),
     ("cron", ListJobs()),
@@ -164,8 +179,17 @@ class App:
         spawn(Channels, "channels", store=ChannelStore(store))
         spawn(Skills, "skills", store=SkillStore(store), folder=folder / "skills", keys=folder / "keys")
         spawn(Accounts, "models")
-        spawn(Tools, "tools", workspace=self._workspace(), tools=tuple(self._tools()))
-        spawn_sessions(self.system, store, self._models, rules=True)
+        workspace, limits = self._workspace(), config.look().limits
+        shell = self._shell(limits.exec)
+        if shell is not None:
+            spawn(Processes, "processes", shell=shell)
+        fetcher = Fetcher(limits.fetch)
+        tools = (*self._tools(), *voice_tools(), *self._shell_tools(shell))
+        spawn(Tools, "tools", workspace=workspace, fetcher=fetcher, tools=tools)
+        approvals = ApprovalStore(store)
+        guards = (LeaveGuard(self.system, approvals),)
+        spawn_sessions(self.system, store, self._models, guards=guards, rules=True)
+        spawn(Approvals, "approvals", store=approvals)
         spawn(
             Agents,
             "agents",
@@ -194,8 +218,33 @@ class App:
         return Workspace(folder)
 
     def _tools(self) -> Iterator[Tool]:
-        for kind in (MemoryRead, MemoryWrite, MemoryDelete, RenderUi, DelegateTask, ReadResultTool):
+        for kind in (
+            MemoryRead,
+            MemoryWrite,
+            MemoryDelete,
+            RenderUi,
+            DelegateTask,
+            ReadResultTool,
+            WebSearchTool,
+            MessageTool,
+            CronTool,
+            SkillReadTool,
+        ):
             yield kind(self.system)
+
+    def _shell(self, where: str) -> Shell | None:
+        """What runs commands; None where they are switched off, or there is no sandbox to run them in."""
+        if where == "off":
+            return None
+        if where == "sandbox" and (why := why_no_sandbox()):
+            log.warning("exec_shell and spawn are not there: %s", why)
+            return None
+        return Shell(self.data_dir / "workspace", confined=where == "sandbox")
+
+    def _shell_tools(self, shell: Shell | None) -> Iterator[Tool]:
+        if shell is not None:
+            yield ExecShellTool(shell)
+            yield SpawnTool(self.system)
 
     async def _ready(self) -> None:
         """Every actor has started, or the failure of the one that has not is raised."""

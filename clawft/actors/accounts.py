@@ -16,6 +16,9 @@ from clawft.messages.models import (
 )
 from clawft.runtime import Actor, Ref, Reply, on
 
+NO_MODELS = frozenset(("brave",))
+"""There are keys of these, and no models."""
+
 
 class Accounts(Actor):
     """The parent of every ``models/<provider>``. An account is opened by the first call it is needed for."""
@@ -34,8 +37,8 @@ class Accounts(Actor):
     @on(EnterProvider)
     def enter(self, message: EnterProvider) -> Reply[Leave]:
         provider = message.provider
-        if not base_of(provider, self._part(provider)):
-            known = ", ".join(sorted({"offline", *self._config.providers, *DEFAULT_BASES}))
+        if provider in NO_MODELS or not base_of(provider, self._part(provider)):
+            known = ", ".join(sorted({"offline", *self._config.providers, *DEFAULT_BASES} - NO_MODELS))
             raise ModelFailed(
                 f"no provider of models is called {provider[:100]!r}: name it in the config's `providers`, "
                 f"with its `api_base`. Known are {known}",
@@ -46,7 +49,7 @@ class Accounts(Actor):
     @on(ListProviders)
     async def list(self, _: ListProviders) -> tuple[AccountState, ...]:
         names = {*self._config.providers, *self.children}
-        for provider in DEFAULT_BASES:
+        for provider in sorted({*DEFAULT_BASES} - NO_MODELS):
             if await self.ask("config", SecretOf(provider, self._part(provider).api_base)) is not None:
                 names.add(provider)
         states = [self.ask(self._account(name), DescribeAccount()) for name in sorted(names)]

@@ -20,6 +20,7 @@ from clawft.domain.tools import (
 from clawft.domain.values import Success
 from clawft.drivers.tools.base import Tool
 from clawft.drivers.tools.files import file_tools
+from clawft.drivers.tools.web import Fetcher, WebFetchTool
 from clawft.drivers.tools.workspace import Workspace
 from clawft.errors import ClawftError, Conflict, NotFound
 from clawft.messages.tools import (
@@ -63,9 +64,13 @@ class Tools(Actor):
     concurrency = 10_000
     mailbox_limit = 10_000
 
-    def __init__(self, *, workspace: Workspace, tools: tuple[Tool, ...] = ()) -> None:
+    def __init__(
+        self, *, workspace: Workspace, fetcher: Fetcher | None = None, tools: tuple[Tool, ...] = ()
+    ) -> None:
+        """``fetcher``: what fetches from the web; None: nothing does."""
         super().__init__()
-        built_in = (*file_tools(workspace, self.blocking), *tools)
+        fetch = () if fetcher is None else (WebFetchTool(fetcher, self.blocking),)
+        built_in = (*file_tools(workspace, self.blocking), *fetch, *tools)
         self._built_in = {tool.spec.name: _offer(tool) for tool in built_in}
         self._registered: dict[str, Offer] = {}
         self._offered: dict[tuple[str, str], dict[str, Offer]] = {}
@@ -162,7 +167,9 @@ class Tools(Actor):
             raise Conflict(f"{ask.name} is a built-in tool and cannot be replaced")
         if ask.name not in self._registered and len(self._registered) >= MAX_REGISTERED:
             raise Conflict(f"{MAX_REGISTERED} tools are registered; remove one first")
-        spec = ToolSpec(ask.name, ask.description, ask.parameters, effect="process", timeout=ask.timeout)
+        spec = ToolSpec(
+            ask.name, ask.description, ask.parameters, effect="process", reads="outside", timeout=ask.timeout
+        )
         offer = _offer(RemoteTool(spec, self._calls, self._publish))
         self._registered[ask.name] = offer
         return offer.info

@@ -22,6 +22,7 @@ COMMANDS = {
     "outbox": ("outbox", "List what is to be delivered; send again what failed."),
     "token": ("token", "Create, list and revoke tokens."),
     "config": ("config", "Show and replace the configuration."),
+    "approvals": ("approvals", "Show calls that wait for a person; approve or deny them."),
     "secret": ("secret", "Set, list and remove the keys of model providers."),
     "providers": ("providers", "Show the providers of models and how they stand."),
     "actors": ("actors", "Show every actor, live."),

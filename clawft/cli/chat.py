@@ -2,15 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal
 
 import click
+import msgspec
 
+from clawft.cli.approvals import described
 from clawft.cli.show import printable
-from clawft.client import DEFAULT_URL, Client
+from clawft.client import DEFAULT_URL, NOBODY, Client
 from clawft.domain.agents import DEFAULT_AGENT
+from clawft.domain.approvals import Approval
 from clawft.errors import ClawftError
 from clawft.host import Agent
+from clawft.messages.approvals import Decide
 from clawft.messages.sessions import GetSession, StopSession
 from clawft.wire import Unreachable
 
@@ -63,9 +68,35 @@ class Conversation:
 
     async def say(self, text: str) -> None:
         assert self._agent
-        async for piece in self._agent.stream(text):
-            click.echo(printable(piece), nl=False)
+        async with self._client.frames("approval:update") as frames:
+            asking = asyncio.ensure_future(self._ask_for_leave(frames))
+            try:
+                async for piece in self._agent.stream(text):
+                    click.echo(printable(piece), nl=False)
+            finally:
+                asking.cancel()
         click.echo()
+
+    async def _ask_for_leave(self, frames: AsyncIterator[dict[str, Any]]) -> None:
+        """Calls of this conversation that wait for a person are asked about here, if one is here."""
+        assert self._agent
+        key = await self._agent.session()
+        async for frame in frames:
+            approval = msgspec.convert(frame.get("data"), Approval)
+            if approval.session_key != key or approval.state != "open":
+                continue
+            note(f"\n{described(approval)}")
+            if not sys.stdin.isatty():
+                note(f"it waits: clawft approvals approve {approval.id}, or deny")
+                continue
+            said = await asyncio.to_thread(input, "may it be called? [y/N] ")
+            decision: Literal["approve", "deny"] = (
+                "approve" if said.strip().lower() in ("y", "yes") else "deny"
+            )
+            try:
+                await self._client.ask(Decide(approval.id, decision, NOBODY))
+            except ClawftError as error:
+                note(str(error))
 
     async def stop(self) -> None:
         assert self._agent

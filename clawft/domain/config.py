@@ -100,14 +100,37 @@ def _no_channels() -> dict[str, ChannelConfig]:
     return {}
 
 
+Policy = Literal["allow", "ask", "deny"]
+"""Whether a tool may be called: always, after a person has approved the very call, or never."""
+
+
+class SearchConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """The engine of web_search."""
+
+    engine: Literal["", "searxng", "brave"] = ""
+    url: str = ""
+    """Of a SearXNG; Brave's is known."""
+
+
+class ToolsConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """Tools, for all agents. An agent's own config may say ``policies`` too; the stricter one holds."""
+
+    policies: dict[str, Policy] = {}
+    """By tool; ``*`` for those that are not named."""
+    approval_seconds: Annotated[int, Meta(ge=5, le=7 * 86_400)] = 900
+    """How long a call waits for a person; then it is refused."""
+    search: SearchConfig = SearchConfig()
+
+
 _DEFAULT_SKILLS = SkillsConfig()
+_DEFAULT_TOOLS = ToolsConfig()
 _DEFAULT_PIPELINE = PipelineConfig()
 
 
 class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole visible configuration; PUT replaces it.
 
-    ``skills`` and ``pipeline`` are ours, not the reference's: they are left out of JSON until they are set,
+    ``skills``, ``pipeline`` and ``tools`` are ours, not the reference's: left out of JSON until they are set,
     so that a client gets back the members it put. The reference's four are always there: ``omit_defaults``
     leaves out what *is* the default, and empty collections of the plain types, so theirs come from functions.
     """
@@ -118,6 +141,7 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     gateway: GatewayConfig = msgspec.field(default_factory=GatewayConfig)
     skills: SkillsConfig = _DEFAULT_SKILLS
     pipeline: PipelineConfig = _DEFAULT_PIPELINE
+    tools: ToolsConfig = _DEFAULT_TOOLS
 
 
 class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
@@ -125,20 +149,32 @@ class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
     """Whether a caller on this machine may act without a token or the secret."""
 
 
+class LimitsConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """How far agents' tools reach."""
+
+    exec: Literal["sandbox", "host", "off"] = "sandbox"
+    """Where commands run. ``host``: as the host's own user, with its files and its network."""
+    fetch: tuple[str, ...] = ()
+    """``host:port`` that web_fetch may reach though it is no address of the open Internet."""
+
+
 _DEFAULT_AUTH = AuthConfig()
+_DEFAULT_LIMITS = LimitsConfig()
 
 
 class ConfigOnDisk(ConfigData, frozen=True):
     """The file: the visible configuration and what only the operator's own hand may change."""
 
     auth: AuthConfig = _DEFAULT_AUTH
+    limits: LimitsConfig = _DEFAULT_LIMITS
 
     def visible(self) -> ConfigData:
         return ConfigData(**{name: getattr(self, name) for name in ConfigData.__struct_fields__})
 
     @classmethod
-    def of(cls, config: ConfigData, auth: AuthConfig) -> "ConfigOnDisk":
-        return cls(**{name: getattr(config, name) for name in ConfigData.__struct_fields__}, auth=auth)
+    def of(cls, config: ConfigData, auth: AuthConfig, limits: LimitsConfig) -> "ConfigOnDisk":
+        visible = {name: getattr(config, name) for name in ConfigData.__struct_fields__}
+        return cls(**visible, auth=auth, limits=limits)
 
 
 class ConfigSaved(Value, frozen=True):
@@ -159,6 +195,9 @@ def check(config: ConfigData) -> None:
         wire_format(name, provider.type)
         if isinstance(provider.api_key, str):
             refuse_placeholder(provider.api_key, path=f"$.providers.{name}.api_key")
+    origin_of(config.tools.search.url, path="$.tools.search.url")
+    if config.tools.search.engine == "searxng" and not config.tools.search.url:
+        raise Invalid("a SearXNG needs its address", path="$.tools.search.url")
     for name, channel in config.channels.items():
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
         if channel.type == "webhook":

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from clawft.domain.agents import AgentStatus
+from clawft.domain.approvals import Approval
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.delegation import ActiveDelegation
@@ -89,6 +90,12 @@ class DeliveryChanged(Value, frozen=True):
     detail: str | UnsetType = UNSET
 
 
+class ApprovalChanged(Value, frozen=True):
+    """A call waits for a person, or no longer does."""
+
+    approval: Approval
+
+
 class ToolCalled(Value, frozen=True):
     """A registered tool is to be run by whoever registered it, who answers with the same ``id``."""
 
@@ -119,6 +126,7 @@ Event = (
     | CronRan
     | CronAlert
     | DeliveryChanged
+    | ApprovalChanged
     | ToolCalled
     | ActorHappened
 )

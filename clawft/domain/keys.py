@@ -11,6 +11,7 @@ from clawft.errors import Invalid
 
 DEFAULT_BASES = {
     "anthropic": "https://api.anthropic.com",
+    "brave": "https://api.search.brave.com",
     "cohere": "https://api.cohere.ai/compatibility/v1",
     "deepseek": "https://api.deepseek.com",
     "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",

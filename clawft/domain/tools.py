@@ -14,6 +14,9 @@ from clawft.errors import Invalid
 
 Effect = Literal["read", "write", "network", "process", "device"]
 
+Provenance = Literal["", "web", "file", "outside"]
+"""Where a text comes from that may have been written by anybody."""
+
 MAX_OUTPUT = 64 * 1024
 """Bytes of what one tool gives by itself: its head and its tail."""
 MOST_KEPT = 1024 * 1024
@@ -30,6 +33,10 @@ class ToolSpec(Value, frozen=True):
     description: str
     parameters: dict[str, Any]
     effect: Effect = "read"
+    reads: Provenance = ""
+    """Whose words its results are, where they are not the operator's or the agent's own."""
+    is_lasting: bool = False
+    """Whether it changes what the host does later on, by itself."""
     timeout: float = 30.0
     """Seconds it may take."""
 

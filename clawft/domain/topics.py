@@ -26,6 +26,7 @@ NUMBERED = frozenset(
         "cron:run",
         "cron:alert",
         "outbox:update",
+        "approval:update",
         "tool:call",
         "actor:event",
     }
@@ -205,6 +206,11 @@ def _(event: events.CronAlert) -> tuple[Draft, ...]:
 @drafts.register
 def _(event: events.DeliveryChanged) -> tuple[Draft, ...]:
     return (Draft("outbox:update", event),)
+
+
+@drafts.register
+def _(event: events.ApprovalChanged) -> tuple[Draft, ...]:
+    return (Draft("approval:update", event.approval),)
 
 
 @drafts.register

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from clawft.domain.config import AuthConfig, ConfigData, ConfigOnDisk, check
+from clawft.domain.config import AuthConfig, ConfigData, ConfigOnDisk, LimitsConfig, check
 from clawft.domain.values import UNSET, Value
 from clawft.drivers import atomic
 from clawft.errors import ClawftError, Invalid
@@ -18,6 +18,7 @@ class Loaded(Value, frozen=True):
 
     config: ConfigData
     auth: AuthConfig
+    limits: LimitsConfig
     trouble: str = ""
 
 
@@ -37,7 +38,7 @@ class ConfigFile:
         """The config in the file; the defaults where there is none. Never raises for what is in it."""
         loaded = self.look()
         if not loaded.trouble and self._path.exists():
-            self._keep_good(ConfigOnDisk.of(loaded.config, loaded.auth))
+            self._keep_good(ConfigOnDisk.of(loaded.config, loaded.auth, loaded.limits))
         return loaded
 
     def look(self) -> Loaded:
@@ -46,7 +47,7 @@ class ConfigFile:
             kept = _read(self._path) or ConfigOnDisk()
         except (OSError, ClawftError) as error:
             return self._fall_back(_reason(error))
-        return Loaded(config=kept.visible(), auth=kept.auth)
+        return Loaded(config=kept.visible(), auth=kept.auth, limits=kept.limits)
 
     def _fall_back(self, reason: str) -> Loaded:
         try:
@@ -56,7 +57,7 @@ class ConfigFile:
         used = "the last good config is in use" if kept else "the defaults are in use"
         kept = kept or ConfigOnDisk(auth=self._safest_auth())
         trouble = f"{self._path.name} cannot be used: {reason}; {used}"
-        return Loaded(config=kept.visible(), auth=kept.auth, trouble=trouble)
+        return Loaded(config=kept.visible(), auth=kept.auth, limits=kept.limits, trouble=trouble)
 
     def _safest_auth(self) -> AuthConfig:
         """A file that speaks of local trust most likely switches it off: the default is to leave it on."""
@@ -67,7 +68,8 @@ class ConfigFile:
 
     def save(self, config: ConfigData) -> None:
         """Replace what is visible. Raises OSError, and then the file is as it was."""
-        kept = ConfigOnDisk.of(config, self.look().auth)
+        now = self.look()
+        kept = ConfigOnDisk.of(config, now.auth, now.limits)
         self._set_broken_aside()
         atomic.write(self._path, _text(kept))
         self._keep_good(kept)

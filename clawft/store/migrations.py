@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from clawft.errors import UsageError
+from clawft.store.approval_tables import APPROVAL_TABLES
 from clawft.store.backup import back_up
 from clawft.store.cron_tables import CRON_TABLES
 from clawft.store.database import user_version
@@ -46,7 +47,19 @@ def unpriced_usage(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, turn_steps, cron_policies_and_outbox, unpriced_usage)
+def approvals(raw: sqlite3.Connection) -> None:
+    """5: calls that wait for a person, and sessions that have read words of somebody outside."""
+    for statement in APPROVAL_TABLES:
+        raw.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    turn_steps,
+    cron_policies_and_outbox,
+    unpriced_usage,
+    approvals,
+)
 
 
 def migrate(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

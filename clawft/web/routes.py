@@ -9,6 +9,7 @@ from clawft.domain.tokens import Scope
 from clawft.messages import (
     actors,
     agents,
+    approvals,
     canvas,
     channels,
     config,
@@ -122,6 +123,9 @@ ROUTES = (
     Route("GET", "/api/outbox", "outbox", outbox.ListDeliveries, "read"),
     Route("POST", "/api/outbox/:id/resend", "outbox", outbox.ResendDelivery, "operate"),
     Route("GET", "/api/outbox/keys/:channel", "outbox", outbox.GetSigningKey, "admin"),
+    Route("GET", "/api/approvals", "approvals", approvals.ListApprovals, "read"),
+    Route("GET", "/api/approvals/:id", "approvals", approvals.GetApproval, "read"),
+    Route("POST", "/api/approvals/:id", "approvals", approvals.Decide, "operate"),
     Route("GET", "/api/channels", "channels", channels.ListChannels, "read"),
     Route("GET", "/api/delegation/active", "delegation", delegation.ListActive, "read"),
     Route("GET", "/api/delegation/rules", "delegation", delegation.ListRules, "read"),

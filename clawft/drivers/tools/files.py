@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from clawft.domain.tools import ToolCall, ToolResult, ToolSpec
 from clawft.drivers.tools.base import Blocking, Tool, arguments_of, spec_of
@@ -62,7 +63,7 @@ def file_tools(workspace: Workspace, blocking: Blocking) -> tuple[Tool, ...]:
     """All file tools. ``blocking`` runs their work off the event loop."""
     return (
         FileTool(
-            spec_of("read_file", ReadFile),
+            replace(spec_of("read_file", ReadFile), reads="file"),
             lambda call: _read(workspace, arguments_of(call, ReadFile)),
             blocking,
         ),
