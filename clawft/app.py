@@ -14,8 +14,10 @@ from clawft.actors.accounts import Accounts
 from clawft.actors.actors import Actors
 from clawft.actors.agents import Agents
 from clawft.actors.approvals import Approvals
+from clawft.actors.budgets import BudgetGuard, Budgets, Ledger
 from clawft.actors.canvas import Canvas
 from clawft.actors.channels import Channels
+from clawft.actors.clock import utc_now
 from clawft.actors.config import Config
 from clawft.actors.cron import Cron
 from clawft.actors.delegation import Delegation
@@ -80,6 +82,7 @@ from clawft.store.settings import SettingsStore
 from clawft.store.skills import SkillStore
 from clawft.store.store import Store
 from clawft.store.tokens import TokenStore
+from clawft.store.usage import UsageStore
 from clawft.web.server import Server, check_binding
 
 log = logging.getLogger(__name__)
@@ -187,9 +190,11 @@ class App:
         tools = (*self._tools(), *voice_tools(), *self._shell_tools(shell))
         spawn(Tools, "tools", workspace=workspace, fetcher=fetcher, tools=tools)
         approvals = ApprovalStore(store)
-        guards = (LeaveGuard(self.system, approvals),)
+        ledger = Ledger(UsageStore(store), SettingsStore(store), utc_now)
+        guards = (LeaveGuard(self.system, approvals), BudgetGuard(self.system, ledger))
         spawn_sessions(self.system, store, self._models, guards=guards, rules=True)
         spawn(Approvals, "approvals", store=approvals)
+        spawn(Budgets, "budgets", ledger=ledger)
         spawn(
             Agents,
             "agents",

@@ -48,7 +48,8 @@ def examine(data_dir: Path, url: str) -> Iterator[Finding]:
     yield from confinement()
     yield sound()
     yield program("pulseaudio", "a sound server for machines without one; the tests use it")
-    yield program("bwrap", "the sandbox for running programs", package="bubblewrap")
+    yield sandbox()
+    yield model_clients()
     yield program("node", "only for building a dashboard of one's own", package="nodejs")
 
 
@@ -169,6 +170,27 @@ def confinement() -> Iterator[Finding]:
         yield Finding(
             "openat2", "limited", "not here: file tools walk each path instead", "Linux 5.6 or newer has it"
         )
+
+
+def sandbox() -> Finding:
+    from clawft.drivers.tools.sandbox import why_no_sandbox
+
+    if why := why_no_sandbox():
+        hint = "without it exec_shell and spawn are not there; docs/security.md says what else can be done"
+        return Finding("sandbox", "limited", why, hint)
+    return Finding("sandbox", "ok", "commands of agents run in bubblewrap")
+
+
+def model_clients() -> Finding:
+    missing = [name for name in ("anthropic", "openai", "genai-prices") if not is_installed(name)]
+    if missing:
+        return Finding(
+            "models",
+            "limited",
+            f"only offline/rules-1: not installed are {', '.join(missing)}",
+            "the extra llm",
+        )
+    return Finding("models", "ok", "the clients of Anthropic and OpenAI are installed")
 
 
 def sound() -> Finding:

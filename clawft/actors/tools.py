@@ -168,7 +168,7 @@ class Tools(Actor):
         if ask.name not in self._registered and len(self._registered) >= MAX_REGISTERED:
             raise Conflict(f"{MAX_REGISTERED} tools are registered; remove one first")
         spec = ToolSpec(
-            ask.name, ask.description, ask.parameters, effect="process", reads="outside", timeout=ask.timeout
+            ask.name, ask.description, ask.parameters, effect="process", reads=ask.reads, timeout=ask.timeout
         )
         offer = _offer(RemoteTool(spec, self._calls, self._publish))
         self._registered[ask.name] = offer

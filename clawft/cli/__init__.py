@@ -23,6 +23,7 @@ COMMANDS = {
     "token": ("token", "Create, list and revoke tokens."),
     "config": ("config", "Show and replace the configuration."),
     "approvals": ("approvals", "Show calls that wait for a person; approve or deny them."),
+    "budgets": ("budgets", "Show what may be spent and was; let a paused one go on."),
     "secret": ("secret", "Set, list and remove the keys of model providers."),
     "providers": ("providers", "Show the providers of models and how they stand."),
     "actors": ("actors", "Show every actor, live."),

@@ -147,7 +147,6 @@ def tool_specs(tools: tuple[FunctionTool, ...] | None) -> tuple[ToolSpec, ...]:
             tool.function.description or tool.function.name,
             tool.function.parameters or {"type": "object", "properties": {}},
             effect="process",
-            reads="outside",
             timeout=CALL_PATIENCE,
         )
         for tool in tools or ()

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from clawft.domain.budgets import Budget
 from clawft.domain.keys import ProviderKey, origin_of, refuse_placeholder
 from clawft.domain.values import UNSET, UnsetType, Value
 from clawft.domain.webhooks import checked_address
@@ -130,9 +131,10 @@ _DEFAULT_PIPELINE = PipelineConfig()
 class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole visible configuration; PUT replaces it.
 
-    ``skills``, ``pipeline`` and ``tools`` are ours, not the reference's: left out of JSON until they are set,
-    so that a client gets back the members it put. The reference's four are always there: ``omit_defaults``
-    leaves out what *is* the default, and empty collections of the plain types, so theirs come from functions.
+    ``skills``, ``pipeline``, ``tools`` and ``budgets`` are ours, not the reference's: left out of JSON until
+    they are set, so that a client gets back the members it put. The reference's four are always there:
+    ``omit_defaults`` leaves out what *is* the default, and empty collections of the plain types, so theirs
+    come from functions.
     """
 
     agents: AgentsConfig = msgspec.field(default_factory=AgentsConfig)
@@ -142,6 +144,7 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     skills: SkillsConfig = _DEFAULT_SKILLS
     pipeline: PipelineConfig = _DEFAULT_PIPELINE
     tools: ToolsConfig = _DEFAULT_TOOLS
+    budgets: tuple[Budget, ...] = ()
 
 
 class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +201,9 @@ def check(config: ConfigData) -> None:
     origin_of(config.tools.search.url, path="$.tools.search.url")
     if config.tools.search.engine == "searxng" and not config.tools.search.url:
         raise Invalid("a SearXNG needs its address", path="$.tools.search.url")
+    for number, budget in enumerate(config.budgets):
+        if isinstance(budget.usd, UnsetType) and isinstance(budget.tokens, UnsetType):
+            raise Invalid("a budget limits `usd`, `tokens` or both", path=f"$.budgets[{number}]")
     for name, channel in config.channels.items():
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
         if channel.type == "webhook":

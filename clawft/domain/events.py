@@ -5,6 +5,7 @@ from typing import Any
 
 from clawft.domain.agents import AgentStatus
 from clawft.domain.approvals import Approval
+from clawft.domain.budgets import BudgetState
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.delegation import ActiveDelegation
@@ -96,6 +97,12 @@ class ApprovalChanged(Value, frozen=True):
     approval: Approval
 
 
+class BudgetChanged(Value, frozen=True):
+    """A limit is nearly spent, is spent, or was resumed."""
+
+    budget: BudgetState
+
+
 class ToolCalled(Value, frozen=True):
     """A registered tool is to be run by whoever registered it, who answers with the same ``id``."""
 
@@ -127,6 +134,7 @@ Event = (
     | CronAlert
     | DeliveryChanged
     | ApprovalChanged
+    | BudgetChanged
     | ToolCalled
     | ActorHappened
 )

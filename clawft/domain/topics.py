@@ -27,6 +27,7 @@ NUMBERED = frozenset(
         "cron:alert",
         "outbox:update",
         "approval:update",
+        "budget:update",
         "tool:call",
         "actor:event",
     }
@@ -211,6 +212,11 @@ def _(event: events.DeliveryChanged) -> tuple[Draft, ...]:
 @drafts.register
 def _(event: events.ApprovalChanged) -> tuple[Draft, ...]:
     return (Draft("approval:update", event.approval),)
+
+
+@drafts.register
+def _(event: events.BudgetChanged) -> tuple[Draft, ...]:
+    return (Draft("budget:update", event.budget),)
 
 
 @drafts.register

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from clawft.domain.tools import ToolCall, ToolInfo, ToolResult, ToolSpec
+from clawft.domain.tools import Provenance, ToolCall, ToolInfo, ToolResult, ToolSpec
 from clawft.domain.values import MAX_CONTENT, Success
 from clawft.runtime import Ask
 
@@ -51,6 +51,8 @@ class RegisterTool(Ask[ToolInfo], frozen=True):
     parameters: dict[str, Any]
     timeout: Annotated[float, Meta(gt=0, le=600)] = 60.0
     """Seconds one call may wait for its answer."""
+    reads: Provenance = ""
+    """Whose words it gives, where anybody may have written them."""
 
 
 class OfferTools(Ask[None], frozen=True):

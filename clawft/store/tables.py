@@ -343,3 +343,35 @@ class SettingRow(Table):
 
     class Meta:
         table_name = "settings"
+
+
+class ApprovalRow(Table):
+    id = pw.TextField(primary_key=True)
+    session_key = pw.TextField()
+    agent_id = pw.TextField()
+    turn_id = pw.TextField()
+    call_id = pw.TextField()
+    tool = pw.TextField()
+    arguments = pw.TextField()
+    digest = pw.TextField()
+    """Of tool and arguments: what is approved."""
+    why = pw.TextField()
+    state = WordField()
+    created_at = MomentField()
+    expires_at = MomentField()
+    decided_at = MomentField(null=True)
+    decided_by = pw.TextField(null=True)
+    note = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "approvals"
+
+
+class TaintedRow(Table):
+    session_key = pw.TextField(primary_key=True)
+    tool = pw.TextField()
+    """The first that has read words of somebody outside."""
+    at = MomentField()
+
+    class Meta:
+        table_name = "tainted"

@@ -30,6 +30,9 @@ _ADD = insert_statement(UsageRow)
 _TOKENS = "sum(input_tokens), sum(output_tokens)"
 _DOLLARS = "round(sum(input_cost_usd), 9), round(sum(output_cost_usd), 9)"
 _TOTAL = "round(sum(input_cost_usd + output_cost_usd), 9)"
+_SPENT = """
+    SELECT total(input_tokens), total(output_tokens), total(input_cost_usd), total(output_cost_usd),
+    max(estimated), max(unpriced) FROM usage"""
 _SINCE = "FROM usage WHERE at >= ?"
 
 
@@ -43,9 +46,39 @@ class UsageStore:
         """All tokens from ``since`` on, by model and by session; the busiest first."""
         return self._store.read(lambda: _tokens(_from(since)))
 
+    def spent(self, scope: str, id: str, since: datetime, until: datetime) -> Reply[Usage]:
+        """What was used from ``since`` on and before ``until``.
+
+        By a turn (named by its id, or by the request all of it is for), a session, a job, an agent, or, with
+        the scope ``day``, by everybody.
+        """
+        return self._store.read(lambda: _spent(scope, id, moment_text(since), moment_text(until)))
+
     def costs(self, since: datetime | None = None) -> Reply[CostBreakdown]:
         """All dollars from ``since`` on, by model and by tier. Every tier is listed."""
         return self._store.read(lambda: _costs(_from(since)))
+
+
+def _spent(scope: str, id: str, since: str, until: str) -> Usage:
+    where = {
+        "turn": "(turn_id = :id OR turn_id IN (SELECT id FROM turns WHERE request_id = :id))",
+        "session": "session_key = :id",
+        "job": "session_key = :id",
+        "agent": "agent_id = :id",
+        "day": "1",
+    }[scope]
+    [row] = connection().execute(
+        f"{_SPENT} WHERE at >= :since AND at < :until AND {where}",
+        {"id": id, "since": since, "until": until},
+    )
+    return _summed(row)
+
+
+def _summed(row: Any) -> Usage:
+    inputs, outputs, paid_in, paid_out, estimated, unpriced = row
+    return Usage(
+        int(inputs), int(outputs), paid_in + paid_out, paid_in, paid_out, bool(estimated), bool(unpriced)
+    )
 
 
 def add_calls(calls: Iterable[ModelCall], turn: Turn) -> None:
@@ -55,15 +88,8 @@ def add_calls(calls: Iterable[ModelCall], turn: Turn) -> None:
 
 def spent_by(turn_id: str) -> Usage:
     """Inside a transaction: all that a turn has used so far."""
-    [row] = connection().execute(
-        "SELECT total(input_tokens), total(output_tokens), total(input_cost_usd), total(output_cost_usd),"
-        " max(estimated), max(unpriced) FROM usage WHERE turn_id = ?",
-        (turn_id,),
-    )
-    inputs, outputs, paid_in, paid_out, estimated, unpriced = row
-    return Usage(
-        int(inputs), int(outputs), paid_in + paid_out, paid_in, paid_out, bool(estimated), bool(unpriced)
-    )
+    [row] = connection().execute(f"{_SPENT} WHERE turn_id = ?", (turn_id,))
+    return _summed(row)
 
 
 def _row(call: ModelCall, turn: Turn) -> tuple[Any, ...]:

@@ -230,7 +230,7 @@ class Talk:
         self.system.spawn(Config, "config", self)
         self.system.spawn(Skills, "skills")
         self.system.spawn(Tools, "tools", self.tools, self.effects)
-        spawn_sessions(self.system, self.store, self.models, now=Ticking(), **more)
+        spawn_sessions(self.system, self.store, self.models, **{"now": Ticking(), **more})
 
     async def stop(self) -> None:
         self.store.close()

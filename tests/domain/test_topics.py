@@ -4,9 +4,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from clawft.domain import events, topics
+from clawft.domain.approvals import Approval
+from clawft.domain.budgets import BudgetState
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.channels import ChannelStatus
 from clawft.domain.delegation import ActiveDelegation
@@ -27,6 +30,10 @@ SHOWN = {
     "tool_calls": [{"id": "t1", "name": "read_file", "arguments": "{}", "result": "text"}],
 }
 RENDER = CanvasCommand("render", id="a", element={"type": "text", "content": "x"}, position=0)
+APPROVAL = Approval(
+    "appr-1", "sess-1", "a", "turn-1", "call-1", "cron", "{}", "its policy is ask", "open", AT, AT
+)
+BUDGET = BudgetState("day", "", 0.0, 9, 0.0, 0, 0.9, "warning", tokens=10)
 DELEGATION = ActiveDelegation("del-1", "sess-1", "coder", "running", AT, 5, "delegate_task", 0.5)
 CASES: list[tuple[Any, dict[str, Any]]] = [
     (events.AgentStatusChanged("a", "error"), {"agent:status": {"agentId": "a", "status": "error"}}),
@@ -118,6 +125,14 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (
         events.DeliveryChanged("dlv-1", "hook", "sent", 1),
         {"outbox:update": {"id": "dlv-1", "channel": "hook", "state": "sent", "attempts": 1}},
+    ),
+    (
+        events.ApprovalChanged(APPROVAL),
+        {"approval:update": msgspec.to_builtins(APPROVAL, enc_hook=str)},
+    ),
+    (
+        events.BudgetChanged(BUDGET),
+        {"budget:update": msgspec.to_builtins(BUDGET)},
     ),
     (
         events.ToolCalled("call-1", "sing", {"song": "x"}, "sess-1"),
