@@ -158,7 +158,7 @@ class BudgetGuard(Guard):
             self._ledger.refused.add((budget, purse))
             self._system.tell("budgets", Reached(state_of(budget, purse, spent, paused=True)))
         whose = f"{purse.scope} {purse.id}".strip()
-        words = f"[stopped here: the budget of the {whose} does not reach: {why}]"
+        words = f"stopped here: the budget of the {whose} does not reach: {why}"
         raise LimitReached("budget_reached", words)
 
     async def _wanted(self, ask: ModelAsk, holding: list[tuple[Budget, Purse]]) -> Wanted:

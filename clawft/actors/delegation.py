@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from clawft.actors.clock import Clock, utc_now
 from clawft.actors.insist import insist
@@ -14,12 +14,14 @@ from clawft.domain.agents import DEFAULT_AGENT
 from clawft.domain.complexity import complexity
 from clawft.domain.delegation import (
     MAX_DEPTH,
+    MOST_CHILDREN,
     TIME_LIMIT,
     ActiveDelegation,
     DelegationHistory,
     DelegationRule,
     DelegationStatus,
     choose,
+    ended_message,
 )
 from clawft.domain.events import DelegationChanged
 from clawft.domain.values import Success
@@ -35,8 +37,9 @@ from clawft.messages.delegation import (
     ListActive,
     ListRules,
     PutRule,
+    StopChildren,
 )
-from clawft.messages.sessions import OpenSession, SendMessage
+from clawft.messages.sessions import OpenSession, PutMessage, SendMessage
 from clawft.runtime import Actor, Reply, on
 from clawft.store.delegations import DelegationStore
 
@@ -44,6 +47,14 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds an answer waits for the record of the delegation's end, when the store is in trouble."""
+
+
+class Child(NamedTuple):
+    """A delegation in the background."""
+
+    parent_key: str
+    key: str
+    work: "asyncio.Task[None]"
 
 
 class Delegation(Actor):
@@ -63,12 +74,16 @@ class Delegation(Actor):
         self._now = now
         self._time_limit = time_limit
         self._active: dict[str, ActiveDelegation] = {}
+        self._away: dict[str, Child] = {}
+        """Those in the background."""
+        self._stopped: set[str] = set()
         self._known_rules: tuple[DelegationRule, ...] | None = None
         """Every turn is asked about: kept until one is put or deleted."""
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for left in await self._store.fail_open(self._now(), "the host stopped while it ran"):
             publish(self, DelegationChanged(left))
+        self.background(self._tell_parents())
 
     @on(ListActive)
     def active(self, _: ListActive) -> tuple[ActiveDelegation, ...]:
@@ -109,7 +124,11 @@ class Delegation(Actor):
     async def delegate(self, ask: Delegate) -> Delegated:
         if ask.depth >= MAX_DEPTH:
             raise Conflict(f"a task may be handed on {MAX_DEPTH} times, and this one was; do it here")
+        if sum(each.session_key == ask.session_key for each in self._active.values()) >= MOST_CHILDREN:
+            raise Conflict(f"{MOST_CHILDREN} tasks of this session are under way; wait until one has ended")
         delegation, child_key = await self._new(ask), new_key("sess")
+        if ask.background:
+            return await self._sent_off(ask, delegation, child_key)
         status: DelegationStatus = "failed"
         content = "whoever asked for it gave up"
         try:
@@ -124,6 +143,58 @@ class Delegation(Actor):
             if delegation.task_id in self._active:
                 await whole(self._end(delegation.now(status, self._now()), content))
         return Delegated(delegation.task_id, status, delegation.target, content)
+
+    # -- in the background
+
+    async def _sent_off(self, ask: Delegate, delegation: ActiveDelegation, child_key: str) -> Delegated:
+        await self._store.begin(delegation, child_key, background=True)
+        self._changed(delegation)
+        work = self.background(self._alone(ask, delegation, child_key))
+        self._away[delegation.task_id] = Child(ask.session_key, child_key, work)
+        return Delegated(delegation.task_id, "running", delegation.target, "")
+
+    async def _alone(self, ask: Delegate, delegation: ActiveDelegation, child_key: str) -> None:
+        """Until it has ended and its parent was told. The host's own end leaves that to the next start."""
+        status: DelegationStatus = "failed"
+        try:
+            content = await self._limited(self._carry_out(ask, delegation, child_key))
+            status = "completed"
+        except asyncio.CancelledError:
+            if delegation.task_id not in self._stopped:
+                raise
+            content = "it was stopped"
+        except Exception as error:
+            content = _why(error)
+        finally:
+            self._away.pop(delegation.task_id, None)
+        await self._end(delegation.now(status, self._now()), content)
+        if delegation.task_id in self._stopped:  # by whoever would be told
+            self._stopped.discard(delegation.task_id)
+            await self._store.told(delegation.task_id)
+        else:
+            await self._tell_parents()
+
+    async def _tell_parents(self) -> None:
+        """Each end that a parent does not know of becomes a message to it. The same one is taken once."""
+        for left in await self._store.untold():
+            words = ended_message(left.task_id, left.target, left.status, left.content)
+            message = PutMessage(left.session_key, words, once=f"end-{left.task_id}", mode="steer")
+            try:
+                await self.ask("sessions", message)
+            except NotFound:
+                log.info("the session %s of the task %s is gone", left.session_key, left.task_id)
+            except ClawftError as error:
+                log.warning("the end of the task %s is told at the next start: %s", left.task_id, error)
+                continue
+            await self._store.told(left.task_id)
+
+    @on(StopChildren)
+    def stop_children(self, note: StopChildren) -> None:
+        for task_id, child in tuple(self._away.items()):
+            if child.parent_key == note.session_key:
+                self._stopped.add(task_id)
+                child.work.cancel()
+                self.stop_children(StopChildren(child.key))
 
     async def _new(self, ask: Delegate) -> ActiveDelegation:
         """The delegation as it begins. Where no rule says whom to take, the asker's own agent does it."""
@@ -173,12 +244,15 @@ class Delegation(Actor):
 
     async def _end(self, ended: ActiveDelegation, content: str) -> None:
         """Record it. A store in trouble keeps the asker waiting for a moment, and the record for longer."""
-        recording = self.background(self._record(ended, "" if ended.status == "completed" else content))
+        recording = self.background(self._record(ended, content))
         await asyncio.wait([recording], timeout=PATIENCE)
 
-    async def _record(self, ended: ActiveDelegation, error: str) -> None:
-        at = self._now()
-        await insist(lambda: self._store.end(ended, at, error), f"the end of the delegation {ended.task_id}")
+    async def _record(self, ended: ActiveDelegation, content: str) -> None:
+        at, good = self._now(), ended.status == "completed"
+        error, answer = ("", content) if good else (content, "")
+        await insist(
+            lambda: self._store.end(ended, at, error, answer), f"the end of the delegation {ended.task_id}"
+        )
         del self._active[ended.task_id]
         self._changed(ended)
 

@@ -30,6 +30,7 @@ from clawft.errors import (
     Unavailable,
 )
 from clawft.messages.agents import Brief, ListAgents
+from clawft.messages.delegation import StopChildren
 from clawft.messages.sessions import (
     Accepted,
     DeleteSession,
@@ -131,6 +132,7 @@ class Session(Actor):
     def delete(self, _: DeleteSession) -> Reply[Ok]:
         """Once begun it is done whole: a session is never left half deleted."""
         self._deleted = True
+        self._stop_children()
         turns = self._line.cancel_all("session_deleted")
         reply, task = beside(self, whole(self._delete(turns)))
         task.add_done_callback(lambda _: self._retire_unknown())
@@ -162,10 +164,16 @@ class Session(Actor):
     async def _stop_now(self) -> Stopped:
         halted = tuple(_halted(turn) for turn in self._line)
         turns = self._line.cancel_all("stopped")
+        self._stop_children()
         if not turns:
             await self._known()
         stopped = await self._ended(turns)
         return Stopped(stopped=stopped.stopped, halted=tuple(each for some in halted for each in some))
+
+    def _stop_children(self) -> None:
+        """What was handed on and is not waited for."""
+        if self._parts.rules:
+            self.tell("delegation", StopChildren(self.name))
 
     async def _stop_after_step(self) -> Stopped:
         await self._known()

@@ -30,6 +30,9 @@ class DelegateTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=T
         str,
         Meta(max_length=200, description="A short name of the kind of task, like code-review, for the rules"),
     ] = ""
+    background: Annotated[
+        bool, Meta(description="Do not wait: its end comes as a message, and you may go on meanwhile")
+    ] = False
 
 
 class DelegateTask:
@@ -52,8 +55,11 @@ class DelegateTask:
                 agent_id=call.agent_id,
                 depth=call.depth,
                 request_id=call.request_id,
+                background=wanted.background,
             ),
         )
+        if delegated.status == "running":
+            return ToolResult(f"{delegated.target} works on it, as {delegated.task_id}")
         if delegated.status == "completed":
             return ToolResult(delegated.content)
         return ToolResult(f"{delegated.target} did not do it: {delegated.content}", is_error=True)

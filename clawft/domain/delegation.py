@@ -14,8 +14,16 @@ DelegationStatus = Literal["pending", "running", "completed", "failed"]
 
 MAX_DEPTH = 3
 """How many delegations a task may be inside of."""
+MOST_CHILDREN = 8
+"""Delegations one session may have under way."""
 TIME_LIMIT = 600.0
 """Seconds a delegation may take."""
+
+
+def ended_message(task_id: str, target: str, status: str, content: str) -> str:
+    """What the parent of a task in the background is told of its end."""
+    came = "is done" if status == "completed" else "was not done"
+    return f"[The task {task_id} that was handed to {target} {came}.]\n{content}"
 
 
 class ActiveDelegation(Value, frozen=True):

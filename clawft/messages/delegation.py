@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from clawft.domain.delegation import ActiveDelegation, DelegationHistory, DelegationRule
 from clawft.domain.values import Success, Value
-from clawft.runtime import Ask
+from clawft.runtime import Ask, Tell
 
 
 class ListActive(Ask[tuple[ActiveDelegation, ...]], frozen=True):
@@ -76,3 +76,11 @@ class Delegate(Ask[Delegated], frozen=True):
     """How many delegations this one is inside of."""
     request_id: str = ""
     """The request the asking turn works for; the child's turn works for it too."""
+    background: bool = False
+    """Answer once it has begun. Its end reaches the asking session as a message, also after a restart."""
+
+
+class StopChildren(Tell, frozen=True):
+    """The session was stopped: what it has under way in the background ends, and theirs."""
+
+    session_key: str

@@ -1,7 +1,7 @@
 """Delegations at rest, and the rules that choose whom."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from peewee import fn
@@ -23,6 +23,16 @@ from clawft.store.tables import DelegationRow, DelegationRuleRow
 OPEN = ("pending", "running")
 
 
+class Untold(NamedTuple):
+    """An end that the parent does not know of."""
+
+    task_id: str
+    session_key: str
+    target: str
+    status: DelegationStatus
+    content: str
+
+
 class DelegationStore:
     """Each method is one transaction; what it answers is on the disk."""
 
@@ -40,15 +50,20 @@ class DelegationStore:
     def delete_rule(self, name: str) -> Reply[None]:
         return self._store.write(lambda: _delete_rule(name))
 
-    def begin(self, delegation: ActiveDelegation, child_key: str) -> Reply[None]:
-        """Keep a new delegation, before anything is done about it."""
-        return self._store.write(lambda: _begin(delegation, child_key))
+    def begin(self, delegation: ActiveDelegation, child_key: str, *, background: bool = False) -> Reply[None]:
+        """Keep a new delegation, before anything is done about it.
+
+        ``background``: its parent is to be told of its end.
+        """
+        return self._store.write(lambda: _begin(delegation, child_key, background))
 
     def running(self, task_id: str) -> Reply[None]:
         return self._store.write(lambda: _change(task_id, status="running"))
 
-    def end(self, delegation: ActiveDelegation, at: datetime, error: str = "") -> Reply[None]:
-        """Keep how it ended, as its status says."""
+    def end(
+        self, delegation: ActiveDelegation, at: datetime, error: str = "", answer: str = ""
+    ) -> Reply[None]:
+        """Keep how it ended, as its status says; ``answer`` is for the parent that is to be told."""
         return self._store.write(
             lambda: _change(
                 delegation.task_id,
@@ -56,8 +71,17 @@ class DelegationStore:
                 completed_at=at,
                 latency_ms=delegation.latency_ms,
                 error=error or None,
+                answer=answer or None,
             )
         )
+
+    def untold(self) -> Reply[tuple[Untold, ...]]:
+        """Those that have ended and whose parents do not know, oldest first."""
+        return self._store.read(_untold)
+
+    def told(self, task_id: str) -> Reply[None]:
+        """The parent knows, or there is nobody to be told."""
+        return self._store.write(lambda: _change(task_id, told=True, answer=None))
 
     def fail_open(self, at: datetime, why: str) -> Reply[tuple[ActiveDelegation, ...]]:
         """End what a host left under way when it died; the answer is these, as failed."""
@@ -86,8 +110,17 @@ def _delete_rule(name: str) -> None:
         raise NotFound(f"no delegation rule is called {name!r}")
 
 
-def _begin(delegation: ActiveDelegation, child_key: str) -> None:
+def _untold() -> tuple[Untold, ...]:
+    rows = DelegationRow.select().where(~DelegationRow.told & DelegationRow.status.not_in(OPEN))
+    return tuple(
+        Untold(row.task_id, row.session_key, row.target, row.status, row.answer or row.error or "")
+        for row in rows.order_by(DelegationRow.started_at)
+    )
+
+
+def _begin(delegation: ActiveDelegation, child_key: str, background: bool) -> None:
     DelegationRow.create(
+        told=not background,
         task_id=delegation.task_id,
         session_key=delegation.session_key,
         child_key=child_key,
@@ -113,6 +146,7 @@ def _fail_open(at: datetime, why: str) -> tuple[ActiveDelegation, ...]:
             completed_at=at,
             latency_ms=delegation.latency_ms,
             error=why,
+            told=False,
         )
     return failed
 

@@ -11,6 +11,7 @@ from clawft.store.approval_tables import APPROVAL_TABLES
 from clawft.store.backup import back_up
 from clawft.store.cron_tables import CRON_TABLES
 from clawft.store.database import user_version
+from clawft.store.delegation_tables import DELEGATION_TABLES
 from clawft.store.failures import storage_failure
 from clawft.store.first_tables import FIRST_TABLES
 from clawft.store.folder import make_private, sync_folder
@@ -53,12 +54,19 @@ def approvals(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
+def delegations_in_the_background(raw: sqlite3.Connection) -> None:
+    """6: delegations know whether the parent was told of their end."""
+    for statement in DELEGATION_TABLES:
+        raw.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     turn_steps,
     cron_policies_and_outbox,
     unpriced_usage,
     approvals,
+    delegations_in_the_background,
 )
 
 

@@ -301,6 +301,10 @@ class DelegationRow(Table):
     latency_ms = pw.IntegerField(null=True)
     complexity = pw.DoubleField()
     error = pw.TextField(null=True)
+    answer = pw.TextField(null=True)
+    """Of one in the background, until the parent was told."""
+    told = pw.BooleanField(default=True)
+    """Whether the parent knows how it ended, or will from its own turn."""
 
     class Meta:
         table_name = "delegations"

@@ -210,7 +210,7 @@ async def test_after_a_restart_nothing_is_running(host: Host) -> None:
 
 
 class FullDisk(DelegationStore):
-    def begin(self, *_: Any) -> Reply[None]:
+    def begin(self, *_: Any, **__: Any) -> Reply[None]:
         return Reply.failed(StorageFull("no room"))
 
 
