@@ -7,27 +7,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clawft.actors.accounts import Accounts
 from clawft.actors.actors import Actors
 from clawft.actors.agents import Agents
 from clawft.actors.approvals import Approvals
+from clawft.actors.audit import Audit
 from clawft.actors.budgets import BudgetGuard, Budgets, Ledger
 from clawft.actors.canvas import Canvas
 from clawft.actors.channels import Channels
 from clawft.actors.clock import utc_now
 from clawft.actors.config import Config
-from clawft.actors.cron import Cron
+from clawft.actors.cron import TICK, Cron
 from clawft.actors.delegation import Delegation
 from clawft.actors.door import Door
 from clawft.actors.events import Events
 from clawft.actors.leave import LeaveGuard
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor
-from clawft.actors.outbox import Outbox
+from clawft.actors.outbox import LOOK_EVERY, Outbox
+from clawft.actors.pressure import MemoryWatch
 from clawft.actors.processes import Processes
+from clawft.actors.retention import Retention
 from clawft.actors.sessions import spawn_sessions
 from clawft.actors.skills import Skills
 from clawft.actors.tokens import Tokens
@@ -43,12 +47,16 @@ from clawft.actors.tools_skill import SkillReadTool
 from clawft.actors.tools_spawn import SpawnTool
 from clawft.actors.tools_voice import voice_tools
 from clawft.actors.voice import Voice
+from clawft.domain.config import LimitsConfig
 from clawft.domain.events import ActorHappened
 from clawft.drivers.agent_files import AgentFolder
+from clawft.drivers.archive import take_pending
 from clawft.drivers.audio.card import SoundCard
 from clawft.drivers.config_file import ConfigFile
+from clawft.drivers.memory_size import memory_bytes
 from clawft.drivers.models.registry import Models
 from clawft.drivers.secrets import KeyFile, bootstrap_secret
+from clawft.drivers.starts import Starts
 from clawft.drivers.tools.base import Tool
 from clawft.drivers.tools.sandbox import why_no_sandbox
 from clawft.drivers.tools.shell import ExecShellTool, Shell
@@ -70,13 +78,18 @@ from clawft.messages.tokens import ListTokens, TokenEnded
 from clawft.runtime import ActorEvent, Ask, NoSuchActor, System
 from clawft.store.agents import AgentStore
 from clawft.store.approvals import ApprovalStore
+from clawft.store.audit import AuditStore
 from clawft.store.canvas import CanvasStore
 from clawft.store.channels import ChannelStore
 from clawft.store.cron import CronStore
+from clawft.store.database import FILE_NAME
 from clawft.store.delegations import DelegationStore
 from clawft.store.events import EventStore
+from clawft.store.folder import prepare_folder
+from clawft.store.lock import LOCK_NAME
 from clawft.store.memory import MemoryStore
 from clawft.store.outbox import OutboxStore
+from clawft.store.retention import RetentionStore
 from clawft.store.sessions import SessionStore
 from clawft.store.settings import SettingsStore
 from clawft.store.skills import SkillStore
@@ -120,6 +133,13 @@ class Options:
     log_level: str = "info"
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    safe_mode: Literal["auto", "on", "off"] = "auto"
+
+
+def restore_pending(folder: Path) -> None:
+    """Take what `clawft restore` has laid ready while a host ran."""
+    if (aside := take_pending(folder)) is not None:
+        log.warning("a backup was put in place; what was there before is in %s", aside)
 
 
 class App:
@@ -133,6 +153,8 @@ class App:
         self._store: Store | None = None
         self._server: Server | None = None
         self._began = time.monotonic()
+        self._safe = ""
+        self._starts: Starts
         # These outlive a restart of the actor that is given them.
         self._config_watchers: set[str] = set()
         self._token_listeners: list[Callable[[TokenEnded], None]] = []
@@ -150,7 +172,12 @@ class App:
         """
         options, folder = self.options, self.data_dir
         self.system.attach()
-        self._store = Store.open(self.system, folder)
+        prepare_folder(folder, signs=(LOCK_NAME, FILE_NAME))
+        config = ConfigFile(options.config or folder / "config.json")
+        self._starts = Starts(folder / "starts.json")
+        self._safe = self._why_safe(config.look().limits)
+        self._store = Store.open(self.system, folder, prepare=restore_pending)  # locks the folder
+        self._starts.begin(safe=bool(self._safe))
         secret = bootstrap_secret(folder / "secret")
         check_binding(
             options.host,
@@ -158,11 +185,26 @@ class App:
             allowed_hosts=options.allowed_hosts,
             has_secret=True,
         )
-        config = ConfigFile(options.config or folder / "config.json")
         self._spawn(self._store, config, secret)
         await self._ready()
         self._serve(local_trust=config.load().auth.local_trust)
         self.system.on_event.append(self._publish)
+
+    def _why_safe(self, limits: LimitsConfig) -> str:
+        """Why nothing is resumed and nothing fired this time; empty: it is a start like any other."""
+        if self.options.safe_mode == "off":
+            return ""
+        if self.options.safe_mode == "on":
+            return "safe mode, as asked: nothing is resumed and no job or delivery is started"
+        crashes = self._starts.crashes(timedelta(minutes=limits.crash_minutes), datetime.now(UTC))
+        if crashes < limits.crashes:
+            return ""
+        why = (
+            f"safe mode: the host died {crashes} times in {limits.crash_minutes} minutes; nothing is resumed "
+            "and no job or delivery is started. Stop it in an orderly way to leave"
+        )
+        log.error("%s", why)
+        return why
 
     def _spawn(self, store: Store, config: ConfigFile, secret: str) -> None:
         """Every actor that lives at the top, each after those it asks while it starts."""
@@ -177,6 +219,7 @@ class App:
             watchers=self._config_watchers,
         )
         spawn(Tokens, "tokens", store=TokenStore(store), secret=secret, listeners=self._token_listeners)
+        spawn(Audit, "audit", store=AuditStore(store))
         spawn(Memory, "memory", store=MemoryStore(store))
         spawn(Canvas, "canvas", store=CanvasStore(store))
         spawn(Channels, "channels", store=ChannelStore(store))
@@ -192,7 +235,7 @@ class App:
         approvals = ApprovalStore(store)
         ledger = Ledger(UsageStore(store), SettingsStore(store), utc_now)
         guards = (LeaveGuard(self.system, approvals), BudgetGuard(self.system, ledger))
-        spawn_sessions(self.system, store, self._models, guards=guards, rules=True)
+        spawn_sessions(self.system, store, self._models, guards=guards, rules=True, resume=not self._safe)
         spawn(Approvals, "approvals", store=approvals)
         spawn(Budgets, "budgets", ledger=ledger)
         spawn(
@@ -203,7 +246,7 @@ class App:
             folder=AgentFolder(folder / "agents"),
         )
         spawn(Door, "door", sessions=SessionStore(store))
-        spawn(Delegation, "delegation", store=DelegationStore(store))
+        spawn(Delegation, "delegation", store=DelegationStore(store), resume=not self._safe)
         webhook_secret = bootstrap_secret(folder / "webhook-secret")
         spawn(
             Outbox,
@@ -211,10 +254,20 @@ class App:
             store=OutboxStore(store),
             poster=Webhook(webhook_secret),
             secret=webhook_secret,
+            look_every=None if self._safe else LOOK_EVERY,
         )
-        spawn(Cron, "cron", store=CronStore(store))
+        spawn(Cron, "cron", store=CronStore(store), tick=None if self._safe else TICK)
+        spawn(Retention, "retention", store=RetentionStore(store))
+        spawn(MemoryWatch, "pressure", limit=limits.memory_mb << 20 or memory_bytes() * 4 // 5)
         spawn(Voice, "voice", store=SettingsStore(store), card=SoundCard())
-        spawn(Monitor, "monitor", store=store, began=self._began)
+        spawn(
+            Monitor,
+            "monitor",
+            store=store,
+            began=self._began,
+            safe_mode=self._safe,
+            starts=self._starts.count,
+        )
         spawn(Actors, "actors")
 
     def _workspace(self) -> Workspace:
@@ -266,6 +319,7 @@ class App:
             ui_dir=self.options.ui_dir,
             allowed_hosts=self.options.allowed_hosts,
             local_trust=local_trust,
+            notice=self._safe,
         )
         server.start()
         self._server = server
@@ -292,6 +346,8 @@ class App:
         left = await self.system.shutdown(3.0)
         if self._store is not None:
             self._store.close()
+            if not left:
+                self._starts.end()
         return left
 
     async def _stop_cron(self) -> None:

@@ -25,11 +25,25 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """All but tab and line feed: escape sequences and bidi marks could make a line look like another."""
 
 
-def set_up(level: Level = "info", *, stream: IO[str] | None = None, colors: bool | None = None) -> None:
-    """Send every logger to ``stream``, else standard error: in colours on a terminal, otherwise as logfmt."""
+Format = Literal["console", "logfmt", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def set_up(
+    level: Level = "info",
+    *,
+    stream: IO[str] | None = None,
+    colors: bool | None = None,
+    format: Format | None = None,
+) -> None:
+    """Send every logger to ``stream``, else standard error.
+
+    In the ``format`` that is asked for, else in colours on a terminal and as logfmt elsewhere.
+    """
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
-    handler.setFormatter(LazyFormatter(target.isatty() if colors is None else colors))
+    chosen: Format = "console" if (target.isatty() if colors is None else colors) else "logfmt"
+    handler.setFormatter(LazyFormatter(format or chosen))
     handler.addFilter(Flood())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -55,18 +69,18 @@ def clean_fields(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMa
 class LazyFormatter(logging.Formatter):
     """Makes its structlog renderer at the first line, since the import takes 0.2 s of a start."""
 
-    def __init__(self, colors: bool) -> None:
+    def __init__(self, format: Format) -> None:
         super().__init__()
-        self._colors = colors
+        self._as = format
         self._formatter: logging.Formatter | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         if self._formatter is None:
-            self._formatter = structured(self._colors)
+            self._formatter = structured(self._as)
         return self._formatter.format(record)
 
 
-def structured(colors: bool) -> logging.Formatter:
+def structured(format: Format) -> logging.Formatter:
     """A formatter for records of structlog and of the standard library alike."""
     from structlog import dev, processors, stdlib
 
@@ -79,11 +93,13 @@ def structured(colors: bool) -> logging.Formatter:
         processors.format_exc_info,
         clean_fields,
     ]
-    renderer: Callable[..., Any] = (
-        dev.ConsoleRenderer(exception_formatter=dev.plain_traceback)
-        if colors
-        else processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"])
-    )
+    renderer: Callable[..., Any]
+    if format == "console":
+        renderer = dev.ConsoleRenderer(exception_formatter=dev.plain_traceback)
+    elif format == "json":
+        renderer = processors.JSONRenderer(ensure_ascii=True)
+    else:
+        renderer = processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"])
     return stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     )

@@ -67,12 +67,19 @@ class Delegation(Actor):
     concurrency = 1000  # a handler under way is a delegation under way
 
     def __init__(
-        self, *, store: DelegationStore, now: Clock = utc_now, time_limit: float = TIME_LIMIT
+        self,
+        *,
+        store: DelegationStore,
+        now: Clock = utc_now,
+        time_limit: float = TIME_LIMIT,
+        resume: bool = True,
     ) -> None:
+        """``resume``: parents that do not know of an end are told at the start."""
         super().__init__()
         self._store = store
         self._now = now
         self._time_limit = time_limit
+        self._resume = resume
         self._active: dict[str, ActiveDelegation] = {}
         self._away: dict[str, Child] = {}
         """Those in the background."""
@@ -83,7 +90,8 @@ class Delegation(Actor):
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         for left in await self._store.fail_open(self._now(), "the host stopped while it ran"):
             publish(self, DelegationChanged(left))
-        self.background(self._tell_parents())
+        if self._resume:
+            self.background(self._tell_parents())
 
     @on(ListActive)
     def active(self, _: ListActive) -> tuple[ActiveDelegation, ...]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import psutil
 
 from clawft import __version__
+from clawft.actors.pressure import PressureTrouble
 from clawft.domain.agents import AgentSummary
 from clawft.domain.costs import CostBreakdown, TokenUsageSummary
 from clawft.domain.health import Health
@@ -44,8 +45,10 @@ class Monitor(Actor):
     the next line is reached, and of the rest the last answer is told.
     """
 
-    def __init__(self, *, store: Store, began: float | None = None) -> None:
-        """``began``: when the host did, by the monotonic clock."""
+    def __init__(
+        self, *, store: Store, began: float | None = None, safe_mode: str = "", starts: int = 1
+    ) -> None:
+        """``began``: when the host did, by the monotonic clock. ``safe_mode``: why it is in it, if it is."""
         super().__init__()
         self._store = store
         self._runs = RunStore(store)
@@ -59,6 +62,9 @@ class Monitor(Actor):
         self._config_trouble: str | None = None
         self._cron_trouble: tuple[str, ...] = ()
         self._failed: set[str] = set()
+        self._safe_mode = safe_mode
+        self._starts = starts
+        self._memory_trouble = ""
 
     def on_start(self) -> None:
         self._failed = {status.path for status in self.system.tree() if status.state == "failed"}
@@ -100,10 +106,13 @@ class Monitor(Actor):
             version=__version__,
             dead_letters=self.system.dead_letters.count,
             database_bytes=self._store.size(),
+            log_bytes=self._store.log_size(),
+            safe_mode=bool(self._safe_mode),
+            starts=self._starts,
         )
 
     def _reasons(self) -> tuple[str, ...]:
-        reasons = [self._store.check(), self._config_trouble or ""]
+        reasons = [self._safe_mode, self._store.check(), self._memory_trouble, self._config_trouble or ""]
         reasons += [f"the actor {path} has failed and is down" for path in sorted(self._failed)]
         reasons += self._cron_trouble
         reasons += [f"the agent {agent.id} is in error" for agent in self._agents if agent.status == "error"]
@@ -119,6 +128,7 @@ class Monitor(Actor):
         self._ask_for("tools", ListTools(), self._saw_tools)
         self._ask_for("config", ConfigTrouble(), self._saw_config)
         self._ask_for("cron", CronTrouble(), self._saw_cron)
+        self._ask_for("pressure", PressureTrouble(), self._saw_memory)
 
     def _ask_for(self, target: str, question: Ask[R], saw: Callable[[R], None]) -> None:
         """One question at a time to each: whoever is slow is not asked again before it has answered."""
@@ -143,6 +153,9 @@ class Monitor(Actor):
 
     def _saw_config(self, trouble: str | None) -> None:
         self._config_trouble = trouble
+
+    def _saw_memory(self, trouble: str) -> None:
+        self._memory_trouble = trouble
 
     def _saw_cron(self, trouble: tuple[str, ...]) -> None:
         self._cron_trouble = trouble

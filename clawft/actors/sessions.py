@@ -39,7 +39,9 @@ from clawft.messages.sessions import (
     OpenSession,
     PutMessage,
     ReadResult,
+    Recount,
     SendMessage,
+    Shed,
     StopAgentTurns,
     Stopped,
     StopSession,
@@ -69,9 +71,11 @@ def spawn_sessions(
     idle: float = 300.0,
     guards: Sequence[Guard] = (),
     rules: bool = False,
+    resume: bool = True,
 ) -> Ref:
     """Start ``sessions`` and what it finds its sessions with.
 
+    ``resume``: turns that a dying host left and that changed nothing begin again.
     ``rules``: there is a ``delegation`` whose rules may name a model for a kind of request.
     ``guards`` are asked before every call of a model or a tool. ``time_limit``: seconds one turn may take.
     ``idle``: seconds after which a session without a turn sleeps.
@@ -90,18 +94,20 @@ def spawn_sessions(
     directory: Directory = system.virtual(
         Session, "sessions", lambda key: Session(parts=parts, retire=directory.retire), idle=idle
     )
-    return system.spawn(Sessions, "sessions", parts=parts, directory=directory)
+    return system.spawn(Sessions, "sessions", parts=parts, directory=directory, resume=resume)
 
 
 class Sessions(Actor):
     """Knows all sessions by the store, and reaches the ones at work by key."""
 
-    def __init__(self, *, parts: Parts, directory: Directory) -> None:
+    def __init__(self, *, parts: Parts, directory: Directory, resume: bool = True) -> None:
         super().__init__()
         self._parts = parts
         self._directory = directory
         self._count = 0
         self._closing = False
+        self._shedding = False
+        self._resume = resume
 
     async def on_start(self) -> None:  # type: ignore[override]  # a start may be a coroutine
         """Turns that the last host left open are ended before anything is asked."""
@@ -110,7 +116,7 @@ class Sessions(Actor):
         self._count = await self._parts.sessions.count()
 
     async def _pick_up(self) -> None:
-        left = await self._parts.turns.interrupt_open(self._parts.now())
+        left = await self._parts.turns.interrupt_open(self._parts.now(), again=self._resume)
         for turn in left.ended:
             log.warning("turn %s of %s was interrupted when the host died", turn.id, turn.session_key)
         for turn in left.again:
@@ -223,16 +229,30 @@ class Sessions(Actor):
 
     # -- one of them, at work
 
-    @on(SendMessage)
-    def send(self, message: SendMessage) -> Reply[ChatMessage]:
+    @on(Recount)
+    async def recount(self, _: Recount) -> None:
+        self._count = await self._parts.sessions.count()
+
+    @on(Shed)
+    def shed(self, note: Shed) -> None:
+        self._shedding = note.work
+        if note.idle and (put_away := self._directory.retire_idle()):
+            log.warning("%d idle sessions were put away: memory is short", put_away)
+
+    def _refuse_when_full(self) -> None:
         if self._closing:
             raise Unavailable("the host is shutting down", retry_after=5.0)
+        if self._shedding:
+            raise Unavailable("memory is short, so new work is refused for a while", retry_after=10.0)
+
+    @on(SendMessage)
+    def send(self, message: SendMessage) -> Reply[ChatMessage]:
+        self._refuse_when_full()
         return self._directory.ask(_possible(message.key), message)
 
     @on(PutMessage)
     def put(self, message: PutMessage) -> Reply[Accepted]:
-        if self._closing:
-            raise Unavailable("the host is shutting down", retry_after=5.0)
+        self._refuse_when_full()
         return self._directory.ask(_possible(message.key), message)
 
     @on(StopSession)

@@ -29,6 +29,10 @@ COMMANDS = {
     "actors": ("actors", "Show every actor, live."),
     "dead-letters": ("actors", "Show the messages that no one handled."),
     "watch": ("watch", "Print events as they happen."),
+    "audit": ("audit", "Show who did what; check that nothing was changed since."),
+    "backup": ("backup", "Copy all of a host's data into one file, while it runs."),
+    "restore": ("backup", "Bring back what a backup holds."),
+    "service": ("service", "Install, show and remove the systemd unit."),
     "doctor": ("doctor", "Say what works here, what is missing and how to get it."),
 }
 """Name: the module in this package, and what the command does in one line."""

@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -13,6 +14,7 @@ from clawft import log
 from clawft.app import App, Options
 from clawft.cli.exits import FAILED, OK
 from clawft.cli.signals import Signals
+from clawft.drivers.systemd import Supervisor
 from clawft.errors import ClawftError
 from clawft.folders import data_folder
 from clawft.pace import set_pace
@@ -36,6 +38,14 @@ folder = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--ui-dir", type=folder, help="A built dashboard to serve at /.")
 @click.option("--log-level", type=click.Choice(log.LEVELS), default="info", show_default=True)
+@click.option(
+    "--safe-mode",
+    type=click.Choice(("auto", "on", "off")),
+    default="auto",
+    show_default=True,
+    help="Resume nothing, fire nothing; auto: after it died again and again.",
+)
+@click.option("--log-format", type=click.Choice(log.FORMATS), help="Else colours on a terminal, or logfmt.")
 @click.option("--allow-remote", is_flag=True, help="Listen beyond this machine; needs --allowed-host.")
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="A name this host may be called by.")
 def serve(
@@ -45,11 +55,13 @@ def serve(
     config: Path | None,
     ui_dir: Path | None,
     log_level: log.Level,
+    safe_mode: Literal["auto", "on", "off"],
+    log_format: log.Format | None,
     allow_remote: bool,
     allowed_hosts: Sequence[str],
 ) -> int:
     """Run the host until SIGTERM or Ctrl-C; a second one stops it at once. SIGUSR1 shows what it is doing."""
-    log.set_up(log_level)
+    log.set_up(log_level, format=log_format)
     warn_root()
     raise_file_limit()
     options = Options(
@@ -61,6 +73,7 @@ def serve(
         log_level=log_level,
         allow_remote=allow_remote,
         allowed_hosts=tuple(allowed_hosts),
+        safe_mode=safe_mode,
     )
     return asyncio.run(run(options))
 
@@ -79,7 +92,12 @@ async def run(options: Options) -> int:
         raise
     set_pace()
     announce(app)
+    supervisor = Supervisor()
+    supervisor.ready()
+    watching = asyncio.ensure_future(supervisor.watch())
     await signals.stop_wanted.wait()
+    watching.cancel()
+    supervisor.stopping()
     left = await app.stop()
     return FAILED if left else OK
 

@@ -123,18 +123,34 @@ class ToolsConfig(Value, frozen=True, forbid_unknown_fields=True):
     search: SearchConfig = SearchConfig()
 
 
+class RetentionConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """For how many days things are kept; 0: for ever. Usage is kept for ever: costs are added up from it."""
+
+    messages: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    """Of sessions that nobody has used for so long: the session goes, with all that is in it."""
+    steps: Annotated[int, Meta(ge=0, le=36_500)] = 90
+    """What turns did, with arguments and results; their messages stay."""
+    runs: Annotated[int, Meta(ge=0, le=36_500)] = 365
+    """Of the pipeline and of cron."""
+    events: Annotated[int, Meta(ge=0, le=36_500)] = 30
+    outbox: Annotated[int, Meta(ge=0, le=36_500)] = 365
+    """Deliveries that were sent or have failed; what is unknown stays."""
+    approvals: Annotated[int, Meta(ge=0, le=36_500)] = 365
+    delegations: Annotated[int, Meta(ge=0, le=36_500)] = 365
+
+
 _DEFAULT_SKILLS = SkillsConfig()
 _DEFAULT_TOOLS = ToolsConfig()
+_DEFAULT_RETENTION = RetentionConfig()
 _DEFAULT_PIPELINE = PipelineConfig()
 
 
 class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole visible configuration; PUT replaces it.
 
-    ``skills``, ``pipeline``, ``tools`` and ``budgets`` are ours, not the reference's: left out of JSON until
-    they are set, so that a client gets back the members it put. The reference's four are always there:
-    ``omit_defaults`` leaves out what *is* the default, and empty collections of the plain types, so theirs
-    come from functions.
+    ``skills`` and what follows it are ours, not the reference's: left out of JSON until they are set, so that
+    a client gets back the members it put. The reference's four are always there: ``omit_defaults`` leaves out
+    what *is* the default, and empty collections of the plain types, so theirs come from functions.
     """
 
     agents: AgentsConfig = msgspec.field(default_factory=AgentsConfig)
@@ -145,6 +161,7 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     pipeline: PipelineConfig = _DEFAULT_PIPELINE
     tools: ToolsConfig = _DEFAULT_TOOLS
     budgets: tuple[Budget, ...] = ()
+    retention: RetentionConfig = _DEFAULT_RETENTION
 
 
 class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +176,12 @@ class LimitsConfig(Value, frozen=True, forbid_unknown_fields=True):
     """Where commands run. ``host``: as the host's own user, with its files and its network."""
     fetch: tuple[str, ...] = ()
     """``host:port`` that web_fetch may reach though it is no address of the open Internet."""
+    crashes: Annotated[int, Meta(ge=1, le=100)] = 5
+    crash_minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
+    """So many starts in so many minutes that did not end as they should: the next one is in safe mode."""
+    memory_mb: Annotated[int, Meta(ge=0)] = 0
+    """What the host may take before it sheds what is idle, and then new work. 0: 80 % of what the machine, or
+    its control group, has."""
 
 
 _DEFAULT_AUTH = AuthConfig()

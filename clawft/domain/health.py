@@ -18,3 +18,9 @@ class Health(Value, frozen=True):
     version: str = ""
     dead_letters: int = 0
     database_bytes: int = 0
+    """With its log."""
+    log_bytes: int = 0
+    """Of the write-ahead log alone."""
+    safe_mode: bool = False
+    starts: int = 0
+    """How many are remembered, this one included."""

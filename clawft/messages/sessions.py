@@ -60,6 +60,17 @@ class OpenSession(Ask[SessionSummary], frozen=True):
     """How many delegations it is inside of; its turns say so in ``CallTool.depth``."""
 
 
+class Shed(Tell, frozen=True):
+    """Memory is short: put sessions without work away now (``idle``), refuse new work (``work``)."""
+
+    idle: bool
+    work: bool
+
+
+class Recount(Tell, frozen=True):
+    """Sessions were deleted behind the back of the one who counts them."""
+
+
 class CountSessions(Ask[int], frozen=True):
     """How many sessions there are. Answered from memory."""
 

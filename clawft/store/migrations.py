@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clawft.errors import UsageError
 from clawft.store.approval_tables import APPROVAL_TABLES
+from clawft.store.audit_tables import AUDIT_TABLES
 from clawft.store.backup import back_up
 from clawft.store.cron_tables import CRON_TABLES
 from clawft.store.database import user_version
@@ -60,6 +61,12 @@ def delegations_in_the_background(raw: sqlite3.Connection) -> None:
         raw.execute(statement)
 
 
+def audit_log(raw: sqlite3.Connection) -> None:
+    """7: who did what."""
+    for statement in AUDIT_TABLES:
+        raw.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     turn_steps,
@@ -67,6 +74,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     unpriced_usage,
     approvals,
     delegations_in_the_background,
+    audit_log,
 )
 
 
@@ -108,6 +116,8 @@ def _bring_up(path: Path, migrations: Sequence[Migration]) -> None:
     make_private(path)
     sync_folder(path.parent)
     with closing(_connect(path, "rw")) as raw:
+        if user_version(raw) == 0:
+            raw.execute("PRAGMA auto_vacuum = incremental")  # only a file without tables can be told
         raw.execute("PRAGMA journal_mode = wal")
         raw.execute("PRAGMA synchronous = full")
         version = user_version(raw)

@@ -19,17 +19,19 @@ class SettingsStore:
 
     def get(self, key: str, kind: type[T]) -> Reply[T | None]:
         """The value, or None where there is none. ``msgspec.ValidationError`` where it is no ``kind``."""
-        return self._store.read(lambda: _get(key, kind))
+        return self._store.read(lambda: get_setting(key, kind))
 
     def put(self, key: str, value: object) -> Reply[None]:
         kept = msgspec.to_builtins(value)
-        return self._store.write(lambda: _put(key, kept))
+        return self._store.write(lambda: put_setting(key, kept))
 
 
-def _get(key: str, kind: type[T]) -> T | None:
+def get_setting(key: str, kind: type[T]) -> T | None:
+    """Inside a transaction: the same."""
     row = SettingRow.get_or_none(SettingRow.key == key)
     return None if row is None else msgspec.convert(row.value, kind)
 
 
-def _put(key: str, value: object) -> None:
+def put_setting(key: str, value: object) -> None:
+    """Inside a write: the same, with a value of built-in types."""
     SettingRow.insert(key=key, value=value).on_conflict_replace().execute()

@@ -38,15 +38,18 @@ class Store:
         self._readers = Readers.spawn(system, path)
 
     @classmethod
-    def open(cls, system: System, folder: Path) -> Self:
+    def open(cls, system: System, folder: Path, prepare: Callable[[Path], object] | None = None) -> Self:
         """The store in ``folder``, brought up to date, with its actors running in ``system``.
 
-        Blocks while it migrates. Raises ``UsageError`` when the folder or the database in it cannot be ours
-        now: another process uses it, a newer clawft made it, it belongs to someone else.
+        ``prepare`` is called with the folder locked, before the database is looked at. Blocks while it
+        migrates. Raises ``UsageError`` when the folder or the database in it cannot be ours now: another
+        process uses it, a newer clawft made it, it belongs to someone else.
         """
         prepare_folder(folder, signs=(LOCK_NAME, FILE_NAME))
         lock = FolderLock(folder)
         try:
+            if prepare is not None:
+                prepare(folder)
             migrate(folder / FILE_NAME)
             make_private(folder / FILE_NAME)
             return cls(system, folder, lock)
@@ -79,6 +82,10 @@ class Store:
     def size(self) -> int:
         """Bytes on the disk, as of a few seconds ago. Answered from memory."""
         return self._condition.bytes
+
+    def log_size(self) -> int:
+        """The same of the write-ahead log alone."""
+        return self._condition.log_bytes
 
     def check(self) -> str:
         """Why nothing can be kept at the moment, or an empty string. Answered from memory."""

@@ -371,6 +371,19 @@ class ApprovalRow(Table):
         table_name = "approvals"
 
 
+class AuditRow(Table):
+    seq = pw.IntegerField(primary_key=True)
+    at = MomentField()
+    actor = pw.TextField()
+    peer = pw.TextField()
+    action = pw.TextField()
+    detail = pw.TextField()
+    hash = pw.TextField()
+
+    class Meta:
+        table_name = "audit"
+
+
 class TaintedRow(Table):
     session_key = pw.TextField(primary_key=True)
     tool = pw.TextField()

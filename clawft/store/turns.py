@@ -117,12 +117,12 @@ class TurnStore:
         """Every turn that has not ended, oldest first."""
         return self._store.read(_open)
 
-    def interrupt_open(self, at: datetime) -> Reply[Interrupted]:
-        """At the start of the host: what the last one left open.
+    def interrupt_open(self, at: datetime, *, again: bool = True) -> Reply[Interrupted]:
+        """At the start of the host: what the last one left open. ``again``: some may begin again.
 
         A turn that nothing came of yet may begin again; any other is ended, with its run.
         """
-        return self._store.write(lambda: _interrupt_open(at))
+        return self._store.write(lambda: _interrupt_open(at, again))
 
 
 def _accept(turn: Turn, message: ChatMessage, once: Once | None) -> None:
@@ -198,11 +198,11 @@ def _text(value: object) -> object:
     return moment_text(value) if isinstance(value, datetime) else value
 
 
-def _interrupt_open(at: datetime) -> Interrupted:
-    left = [(turn, _begins_again(turn)) for turn in _open()]
+def _interrupt_open(at: datetime, again: bool) -> Interrupted:
+    left = [(turn, again and _begins_again(turn)) for turn in _open()]
     return Interrupted(
-        ended=tuple(_interrupt(turn, at) for turn, again in left if not again),
-        again=tuple(_wait_again(turn, at) for turn, again in left if again),
+        ended=tuple(_interrupt(turn, at) for turn, once_more in left if not once_more),
+        again=tuple(_wait_again(turn, at) for turn, once_more in left if once_more),
     )
 
 

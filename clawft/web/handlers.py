@@ -125,6 +125,8 @@ class Endpoint(Guarded):
     def _succeed(self, value: Any) -> None:
         if self.route.is_talk:
             self.site.count_messages(2)
+        if self.route.is_audited:
+            self.site.record(self.caller, f"{self.route.method} {ascii(self.request.path)[1:-1][:256]}")
         self.send(value)
 
     def on_connection_close(self) -> None:

@@ -1,6 +1,7 @@
 """Pages: the built dashboard, or the small page that stands in for it."""
 
 import os
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ class Page(Guarded, StaticFileHandler):
     def initialize(self, **given: Any) -> None:  # type: ignore[override]  # Tornado calls it with our own arguments
         Guarded.initialize(self, **given)
         StaticFileHandler.initialize(self, given["root"])
+        self._notice: str = given["notice"]
 
     def prepare(self) -> None:
         self.check_head()
@@ -36,7 +38,19 @@ class Page(Guarded, StaticFileHandler):
             raise MethodNotAllowed(self.request.method or "", self.allowed())
 
     async def get(self, path: str = "", include_body: bool = True) -> None:
-        await StaticFileHandler.get(self, self._wanted(), include_body=include_body)
+        wanted = self._wanted()
+        if self._notice and wanted == _INDEX and self.root == str(BUILT_IN):
+            self._tell(include_body)
+            return
+        await StaticFileHandler.get(self, wanted, include_body=include_body)
+
+    def _tell(self, include_body: bool) -> None:
+        """Our own page, with what its readers must know."""
+        page = (BUILT_IN / _INDEX).read_text()
+        told = f'<main>\n<p class="notice" role="alert">{escape(self._notice)}</p>'
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.write(page.replace("<main>", told, 1) if include_body else b"")
 
     async def head(self, path: str = "") -> None:
         await self.get(include_body=False)

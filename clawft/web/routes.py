@@ -10,6 +10,7 @@ from clawft.messages import (
     actors,
     agents,
     approvals,
+    audit,
     budgets,
     canvas,
     channels,
@@ -54,6 +55,12 @@ class Route(msgspec.Struct, frozen=True):
     """Seconds to wait for the answer."""
     is_talk: bool = False
     """Question and answer count as messages of the channel ``web``."""
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether it is remembered who did it: whatever changes something but a conversation."""
+        changes = self.method != "GET" and self.scope in ("operate", "admin", "any")
+        return changes or self.message is tokens.MintToken
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,6 +151,8 @@ ROUTES = (
     Route("POST", "/api/voice/test-speaker", "voice", voice.TestSpeaker, "operate"),
     Route("GET", "/api/health", "monitor", monitor.GetHealth, "open"),
     Route("GET", "/api/canvas", "canvas", canvas.GetCanvas, "read"),
+    Route("GET", "/api/audit", "audit", audit.ListAudit, "admin"),
+    Route("GET", "/api/audit/verify", "audit", audit.VerifyAudit, "admin", patience=60.0),
     Route("GET", "/api/actors", "actors", actors.ListActors, "operate"),
     Route("POST", "/api/actors/*path/restart", "actors", actors.RestartActor, "operate"),
     Route("GET", "/api/dead-letters", "actors", actors.ListDeadLetters, "operate"),

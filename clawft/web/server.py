@@ -73,7 +73,9 @@ class Server:
         local_trust: bool = True,
         limits: Limits | None = None,
         routes: Sequence[Route] = ROUTES,
+        notice: str = "",
     ) -> None:
+        """``notice``: what whoever looks at our own page must know."""
         self._system = system
         self._host = host
         self._wanted_port = port
@@ -83,6 +85,7 @@ class Server:
         self._local_trust = local_trust and (host == "localhost" or is_loopback(host))
         self._limits = limits or Limits()
         self._routes = routes
+        self._notice = notice
         self._http: _Listener | None = None
         self._clock: asyncio.Task[None] | None = None
         self.site: Site
@@ -144,7 +147,7 @@ class Server:
         router = Router(
             self.site,
             forms,
-            (Page, {"root": str(self._root)}),
+            (Page, {"root": str(self._root), "notice": self._notice}),
             log_function=_log_request,
             websocket_ping_interval=self._limits.ping_seconds,
             websocket_ping_timeout=self._limits.pong_seconds,

@@ -6,8 +6,10 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from clawft.domain.channels import ChannelState
+from clawft.domain.tokens import Caller
+from clawft.messages.audit import Record
 from clawft.messages.channels import ChannelReport, ChannelUsed
-from clawft.runtime import MailboxFull, System
+from clawft.runtime import MailboxFull, NoSuchActor, System
 from clawft.web.guard import House
 from clawft.web.limits import Limits
 from clawft.web.peers import Peers
@@ -52,6 +54,17 @@ class Site:
     def report_channel(self, status: ChannelState) -> None:
         """Say how the channel ``web`` is: connected as long as we listen."""
         self.system.tell("channels", ChannelReport("web", status))
+
+    def record(self, caller: Caller | None, action: str) -> None:
+        """Remember who did it."""
+        if caller is None:
+            return
+        actor = f"token {caller.token_id}" if caller.token_id else caller.via
+        with contextlib.suppress(NoSuchActor):
+            try:
+                self.system.tell("audit", Record(actor, caller.peer, action))
+            except MailboxFull as error:
+                self.system.dead_letters.add("audit", Record(actor, caller.peer, action), str(error))
 
     def count_messages(self, count: int) -> None:
         """Count what was said over HTTP, both ways. A full mailbox is no reason to fail a request."""
