@@ -346,8 +346,7 @@ class App:
         left = await self.system.shutdown(3.0)
         if self._store is not None:
             self._store.close()
-            if not left:
-                self._starts.end()
+            self._starts.end()
         return left
 
     async def _stop_cron(self) -> None:

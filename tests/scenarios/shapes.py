@@ -231,5 +231,8 @@ HEALTH = {
     "version": str,
     "dead_letters": int,
     "database_bytes": int,
+    "log_bytes": int,
+    "safe_mode": bool,
+    "starts": int,
 }
 ERROR = {"error": {"code": str, "message": str}}
