@@ -26,6 +26,7 @@ from clawft.actors.delegation import Delegation
 from clawft.actors.door import Door
 from clawft.actors.events import Events
 from clawft.actors.leave import LeaveGuard
+from clawft.actors.mcp import Mcp
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor
 from clawft.actors.outbox import LOOK_EVERY, Outbox
@@ -47,7 +48,7 @@ from clawft.actors.tools_skill import SkillReadTool
 from clawft.actors.tools_spawn import SpawnTool
 from clawft.actors.tools_voice import voice_tools
 from clawft.actors.voice import Voice
-from clawft.domain.config import LimitsConfig
+from clawft.domain.config import LimitsConfig, McpConfig
 from clawft.domain.events import ActorHappened
 from clawft.drivers.agent_files import AgentFolder
 from clawft.drivers.archive import take_pending
@@ -225,13 +226,14 @@ class App:
         spawn(Channels, "channels", store=ChannelStore(store))
         spawn(Skills, "skills", store=SkillStore(store), folder=folder / "skills", keys=folder / "keys")
         spawn(Accounts, "models")
-        workspace, limits = self._workspace(), config.look().limits
+        workspace, limits, mcp = self._workspace(), config.look().limits, config.look().mcp
         shell = self._shell(limits.exec)
         if shell is not None:
             spawn(Processes, "processes", shell=shell)
         fetcher = Fetcher(limits.fetch)
         tools = (*self._tools(), *voice_tools(), *self._shell_tools(shell))
         spawn(Tools, "tools", workspace=workspace, fetcher=fetcher, tools=tools)
+        spawn(Mcp, "mcp", config=McpConfig() if self._safe else mcp, mark=str(folder))
         approvals = ApprovalStore(store)
         ledger = Ledger(UsageStore(store), SettingsStore(store), utc_now)
         guards = (LeaveGuard(self.system, approvals), BudgetGuard(self.system, ledger))

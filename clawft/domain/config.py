@@ -164,6 +164,30 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     retention: RetentionConfig = _DEFAULT_RETENTION
 
 
+ServerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+
+
+class McpServerConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """A server of tools that speaks the Model Context Protocol: a ``command`` or a ``url``."""
+
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    """For the command; a value ``$NAME`` comes from the host's own environment: so secrets get in."""
+    cwd: str = ""
+    url: str = ""
+    """Of a server that speaks streamable HTTP."""
+    enabled: bool = True
+    timeout: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    """Seconds one call may take."""
+
+
+class McpConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """Read at the start."""
+
+    servers: dict[ServerName, McpServerConfig] = {}
+
+
 class AuthConfig(Value, frozen=True, forbid_unknown_fields=True):
     local_trust: bool = True
     """Whether a caller on this machine may act without a token or the secret."""
@@ -186,6 +210,7 @@ class LimitsConfig(Value, frozen=True, forbid_unknown_fields=True):
 
 _DEFAULT_AUTH = AuthConfig()
 _DEFAULT_LIMITS = LimitsConfig()
+_DEFAULT_MCP = McpConfig()
 
 
 class ConfigOnDisk(ConfigData, frozen=True):
@@ -193,14 +218,15 @@ class ConfigOnDisk(ConfigData, frozen=True):
 
     auth: AuthConfig = _DEFAULT_AUTH
     limits: LimitsConfig = _DEFAULT_LIMITS
+    mcp: McpConfig = _DEFAULT_MCP
 
     def visible(self) -> ConfigData:
         return ConfigData(**{name: getattr(self, name) for name in ConfigData.__struct_fields__})
 
     @classmethod
-    def of(cls, config: ConfigData, auth: AuthConfig, limits: LimitsConfig) -> "ConfigOnDisk":
+    def of(cls, config: ConfigData, auth: AuthConfig, limits: LimitsConfig, mcp: McpConfig) -> "ConfigOnDisk":
         visible = {name: getattr(config, name) for name in ConfigData.__struct_fields__}
-        return cls(**visible, auth=auth, limits=limits)
+        return cls(**visible, auth=auth, limits=limits, mcp=mcp)
 
 
 class ConfigSaved(Value, frozen=True):
@@ -231,6 +257,15 @@ def check(config: ConfigData) -> None:
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
         if channel.type == "webhook":
             webhook_address(channel, f"$.channels.{name}.settings")
+
+
+def check_mcp(mcp: McpConfig) -> None:
+    """Raises ``Invalid`` for a server that nobody could reach."""
+    for name, server in mcp.servers.items():
+        path = f"$.mcp.servers.{name}"
+        if bool(server.command) == bool(server.url):
+            raise Invalid("a server has a `command` or a `url`", path=path)
+        origin_of(server.url, path=f"{path}.url")
 
 
 def wire_format(name: str, type: str | UnsetType) -> WireFormat:

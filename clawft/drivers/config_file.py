@@ -5,7 +5,15 @@ from pathlib import Path
 
 import msgspec
 
-from clawft.domain.config import AuthConfig, ConfigData, ConfigOnDisk, LimitsConfig, check
+from clawft.domain.config import (
+    AuthConfig,
+    ConfigData,
+    ConfigOnDisk,
+    LimitsConfig,
+    McpConfig,
+    check,
+    check_mcp,
+)
 from clawft.domain.values import UNSET, Value
 from clawft.drivers import atomic
 from clawft.errors import ClawftError, Invalid
@@ -19,6 +27,7 @@ class Loaded(Value, frozen=True):
     config: ConfigData
     auth: AuthConfig
     limits: LimitsConfig
+    mcp: McpConfig
     trouble: str = ""
 
 
@@ -38,7 +47,7 @@ class ConfigFile:
         """The config in the file; the defaults where there is none. Never raises for what is in it."""
         loaded = self.look()
         if not loaded.trouble and self._path.exists():
-            self._keep_good(ConfigOnDisk.of(loaded.config, loaded.auth, loaded.limits))
+            self._keep_good(ConfigOnDisk.of(loaded.config, loaded.auth, loaded.limits, loaded.mcp))
         return loaded
 
     def look(self) -> Loaded:
@@ -47,7 +56,7 @@ class ConfigFile:
             kept = _read(self._path) or ConfigOnDisk()
         except (OSError, ClawftError) as error:
             return self._fall_back(_reason(error))
-        return Loaded(config=kept.visible(), auth=kept.auth, limits=kept.limits)
+        return _loaded(kept)
 
     def _fall_back(self, reason: str) -> Loaded:
         try:
@@ -57,7 +66,7 @@ class ConfigFile:
         used = "the last good config is in use" if kept else "the defaults are in use"
         kept = kept or ConfigOnDisk(auth=self._safest_auth())
         trouble = f"{self._path.name} cannot be used: {reason}; {used}"
-        return Loaded(config=kept.visible(), auth=kept.auth, limits=kept.limits, trouble=trouble)
+        return _loaded(kept, trouble)
 
     def _safest_auth(self) -> AuthConfig:
         """A file that speaks of local trust most likely switches it off: the default is to leave it on."""
@@ -69,7 +78,7 @@ class ConfigFile:
     def save(self, config: ConfigData) -> None:
         """Replace what is visible. Raises OSError, and then the file is as it was."""
         now = self.look()
-        kept = ConfigOnDisk.of(config, now.auth, now.limits)
+        kept = ConfigOnDisk.of(config, now.auth, now.limits, now.mcp)
         self._set_broken_aside()
         atomic.write(self._path, _text(kept))
         self._keep_good(kept)
@@ -90,6 +99,10 @@ class ConfigFile:
             log.warning("the last good config could not be kept: %s", error)
 
 
+def _loaded(kept: ConfigOnDisk, trouble: str = "") -> Loaded:
+    return Loaded(kept.visible(), kept.auth, kept.limits, kept.mcp, trouble)
+
+
 def _read(path: Path) -> ConfigOnDisk | None:
     """None: no such file. Raises ``Invalid`` for content that is no config."""
     try:
@@ -102,6 +115,7 @@ def _read(path: Path) -> ConfigOnDisk | None:
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(str(error)) from None
     check(config)
+    check_mcp(config.mcp)
     for name, provider in config.providers.items():
         if provider.api_key is not UNSET:
             path_of_key = f"$.providers.{name}.api_key"

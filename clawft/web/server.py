@@ -26,6 +26,7 @@ from clawft.web.form import Form
 from clawft.web.guard import House, is_loopback
 from clawft.web.known import Document
 from clawft.web.limits import Limits
+from clawft.web.mcp import Bridge, McpEndpoint
 from clawft.web.metrics import Metrics
 from clawft.web.pages import BUILT_IN, Page
 from clawft.web.peers import trusted_uids
@@ -89,6 +90,7 @@ class Server:
         self._http: _Listener | None = None
         self._clock: asyncio.Task[None] | None = None
         self.site: Site
+        self._bridge: Bridge
 
     @property
     def port(self) -> int:
@@ -141,6 +143,7 @@ class Server:
             log.warning("%d requests were not answered within %.1f s", self.site.under_way, grace)
         await self._http.close_all_connections()
         self.site.peers.close()
+        self._bridge.close()
         self._http = None
 
     def _router(self, forms: Sequence[Form]) -> Router:
@@ -157,6 +160,8 @@ class Server:
         router.add("/api/openapi.json", Document, text=description)
         router.add("/api/sessions/:key/stream", SessionStream)
         router.add("/metrics", Metrics)
+        self._bridge = Bridge(self._system)
+        router.add("/mcp", McpEndpoint, bridge=self._bridge)
         router.add("/v1/models", Models)
         router.add("/v1/chat/completions", Completions)
         router.add("/ws", EventSocket)
