@@ -59,6 +59,8 @@ class EventSocket(Guarded, WebSocketHandler):
     def open(self, *_: str, **__: str) -> None:
         connection: Any = self.ws_connection
         self._stream = connection.stream
+        if self._stream.closed():
+            raise StreamClosedError  # it left while we asked who it is; Tornado ends the handshake
         self._stream.set_nodelay(True)
         limits = self.site.limits
         self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer)
@@ -192,6 +194,8 @@ class EventSocket(Guarded, WebSocketHandler):
 
     def _send(self, data: bytes) -> "asyncio.Future[None] | None":
         stream = self._stream
+        if stream.closed():
+            return None  # on_close comes with a later round of the loop; until then there is more to send
         if self._is_plain and not stream.writing():
             # Half the cost of stream.write, which makes a future and a lambda each time.
             try:

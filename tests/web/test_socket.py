@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from tornado.httpclient import HTTPClientError
 
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.events import AgentStatusChanged, ChunkAdded, MessageAdded, StreamDone
-from clawft.domain.sessions import ChatMessage
+from clawft.domain.sessions import ChatMessage, SessionDetail
 from clawft.messages.canvas import Draw
+from clawft.messages.sessions import GetSession
+from clawft.runtime import on
 from clawft.web.limits import Limits
-from tests.web.house import NOW, Client, House
+from clawft.web.socket import EventSocket
+from tests.web.house import NOW, Client, House, Sessions
 
 TEXT = {"type": "text", "content": "hi", "format": "plain"}
 
@@ -235,6 +239,65 @@ async def test_who_never_reads_is_cut_off_with_a_reason(tmp_path: Path) -> None:
             while len(house.server.site.sockets):
                 await asyncio.sleep(0.05)
         assert all(not client.waiting_bytes for client in house.server.site.sockets)
+
+
+async def test_a_reset_connection_takes_frames_until_it_is_noticed(house: House) -> None:
+    """The first send closes the stream; the loop hears of it only after what else there is to send."""
+    client = await house.connected()
+    (served,) = house.server.site.sockets
+    assert isinstance(served, EventSocket)
+    protocol: Any = client.connection.protocol
+    set_reset(protocol.stream.socket)
+    protocol.stream.close()
+    for _ in range(3):
+        served.say("pong")
+    async with asyncio.timeout(5):
+        while len(house.server.site.sockets):
+            await asyncio.sleep(0.01)
+
+
+class Slow(Sessions):
+    """Looks for a session until it is let go on."""
+
+    @on(GetSession)
+    async def get(self, message: GetSession) -> SessionDetail:  # type: ignore[override]
+        self._waiting.set()
+        await self._cancelled.wait()
+        return SessionDetail(message.key, "general-agent", 0, NOW, ())
+
+
+async def test_who_leaves_during_the_handshake_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with House(tmp_path, sessions=Slow) as house:
+        leaving = socket.create_connection(("127.0.0.1", house.port))
+        leaving.sendall(handshake(house, "/ws/chat/x"))
+        await house.waiting.wait()
+        set_reset(leaving)
+        leaving.close()
+        house.cancelled.set()
+        client = await house.connected()
+        assert await client.ask({"type": "ping"}) == {"type": "pong"}
+        assert len(house.server.site.sockets) == 1
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+
+
+def handshake(house: House, path: str) -> bytes:
+    lines = (
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{house.port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        f"Authorization: Bearer {house.token}",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def set_reset(sock: socket.socket) -> None:
+    """Closing it will be no goodbye, as with a machine that has lost its memory of the connection."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def stalled(house: House, topic: str) -> Client:
