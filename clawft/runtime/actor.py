@@ -126,7 +126,13 @@ class Actor(pykka.Actor):
 
     @property
     def children(self) -> dict[str, Ref]:
+        """Those that live, and those that have failed and can be restarted."""
         return self._children or {}
+
+    def child_gone(self, child: Ref) -> None:
+        """A child has stopped for good. Another one may bear its name by now."""
+        if self.children.get(child.name) is child:
+            del self.children[child.name]
 
     def pipe(
         self,
@@ -247,7 +253,7 @@ class Actor(pykka.Actor):
 
     def release(self) -> None:
         """Stop the children and end what the actor had going."""
-        for child in self.children.values():
+        for child in tuple(self.children.values()):  # one that stops at once is forgotten at once
             child.halt(f"{self.path} stopped")
         owned, self._owned = self._owned, None
         for thing in owned or ():

@@ -294,6 +294,8 @@ class System:
         ref, box = actor.ref, actor.actor_inbox
         if box.state != "failed" and self._refs.get(ref.path) is ref:
             del self._refs[ref.path]
+            if actor.parent is not None:
+                actor.parent.actor_inbox.actor.child_gone(ref)
         self._tell_watchers(ref, error)
         self.announce(
             "failed" if error is not None else "stopped", ref.path, "" if error is None else repr(error)

@@ -84,6 +84,26 @@ async def test_stop_ends_it_at_its_first_failed_note(system: System) -> None:
     assert [status.path for status in system.tree()] == []
 
 
+async def test_a_parent_forgets_children_that_have_stopped(system: System) -> None:
+    class Fertile(Parent):
+        @on(Note)
+        def bear(self, note: Note) -> None:
+            self.spawn(Sample, note.value)
+
+        @on(Count)
+        def count(self, _: Count) -> int:
+            return len(self.children)
+
+    system.spawn(Fertile, "parent")
+    for number in range(5):
+        system.tell("parent", Note(f"child-{number}"))
+        await system.ask("parent", Count())
+        system.find(f"parent/child-{number}").halt()
+    assert await system.ask("parent", Count()) == 0
+    system.tell("parent", Note("child-0"))
+    assert await system.ask("parent", Count()) == 1
+
+
 async def test_past_its_budget_it_stays_to_be_seen_and_its_parent_is_told(system: System) -> None:
     class Giving(Parent):
         def on_start(self) -> None:
