@@ -16,7 +16,7 @@ from clawft.actors.actors import Actors
 from clawft.actors.agents import Agents
 from clawft.actors.approvals import Approvals
 from clawft.actors.audit import Audit
-from clawft.actors.budgets import BudgetGuard, Budgets, Ledger
+from clawft.actors.budgets import BudgetGuard, Budgets
 from clawft.actors.canvas import Canvas
 from clawft.actors.channels import Channels
 from clawft.actors.clock import utc_now
@@ -26,6 +26,7 @@ from clawft.actors.delegation import Delegation
 from clawft.actors.door import Door
 from clawft.actors.events import Events
 from clawft.actors.leave import LeaveGuard
+from clawft.actors.ledger import Ledger
 from clawft.actors.mcp import Mcp
 from clawft.actors.memory import Memory
 from clawft.actors.monitor import Monitor

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from clawft.actors.clock import Clock
 from clawft.actors.guards import Guard, LimitReached, ModelAsk
+from clawft.actors.ledger import Ledger
 from clawft.actors.publish import publish
 from clawft.domain.budgets import (
-    DAILY,
     WARN_AT,
     Budget,
     BudgetState,
@@ -18,7 +17,6 @@ from clawft.domain.budgets import (
     Spent,
     Wanted,
     applying,
-    day_of,
     state_of,
 )
 from clawft.domain.context import estimate_tokens, size
@@ -32,15 +30,10 @@ from clawft.errors import NotFound
 from clawft.messages.budgets import ListBudgets, ResumeBudget
 from clawft.messages.config import GetConfig
 from clawft.runtime import Actor, System, Tell, on
-from clawft.store.settings import SettingsStore
-from clawft.store.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
-RESUMED = "budgets.resumed"
 MOST_SHOWN = 500
-MOST_PURSES = 20_000
-"""How many are kept in memory; the oldest are forgotten, and read again when they are needed."""
 
 
 class Reached(Tell, frozen=True):
@@ -53,74 +46,6 @@ class Paid(Tell, frozen=True):
     """These have just paid for a call."""
 
     purses: tuple[Purse, ...]
-
-
-class Ledger:
-    """What each purse has spent: what the store knew when the host began, and every call since.
-
-    Used on the loop's thread alone, by the guard and by the actor.
-    """
-
-    def __init__(self, usage: UsageStore, settings: SettingsStore, now: Clock) -> None:
-        self._usage = usage
-        self._settings = settings
-        self._now = now
-        self._began = now()
-        self._since_began: dict[Purse, list[tuple[datetime, Usage]]] = {}
-        self._purses: dict[Purse, Spent] = {}
-        self._resumed: dict[str, datetime] | None = None
-        self.refused: set[tuple[Budget, Purse]] = set()
-        """Limits that have turned a call away."""
-
-    async def spent(self, purse: Purse) -> Spent:
-        """What it has spent since it counts."""
-        since = await self._since(purse)
-        known = self._purses.get(purse)
-        if known is not None and known.since == since:
-            return known
-        before = await self._usage.spent(purse.scope, purse.id, since, self._began)
-        fresh = Spent(since)
-        fresh.add(before)
-        for at, usage in self._since_began.get(purse, ()):
-            if at >= since:
-                fresh.add(usage)
-        if known is not None:  # a new day: what is under way is under way still
-            fresh.reserved_usd, fresh.reserved_tokens = known.reserved_usd, known.reserved_tokens
-        self._purses[purse] = fresh
-        while len(self._purses) > MOST_PURSES:
-            del self._purses[next(iter(self._purses))]
-        return fresh
-
-    async def _since(self, purse: Purse) -> datetime:
-        if self._resumed is None:
-            self._resumed = await self._settings.get(RESUMED, dict[str, datetime]) or {}
-        start = (
-            day_of(self._now()) if purse.scope in DAILY else datetime.min.replace(tzinfo=self._now().tzinfo)
-        )
-        return max(start, self._resumed.get(f"{purse.scope}:{purse.id}", start))
-
-    async def resume(self, purse: Purse) -> Spent:
-        """Count anew from now on. Written before it holds."""
-        await self._since(purse)
-        assert self._resumed is not None
-        now = self._now()
-        kept = self._resumed | {f"{purse.scope}:{purse.id}": now}
-        oldest = day_of(now)
-        kept = {key: at for key, at in kept.items() if at >= oldest or key.startswith("session:")}
-        await self._settings.put(RESUMED, kept)
-        self._resumed = kept
-        self.refused = {each for each in self.refused if each[1] != purse}
-        return await self.spent(purse)
-
-    def add(self, purses: tuple[Purse, ...], usage: Usage, at: datetime) -> None:
-        """A call was made."""
-        for purse in purses:
-            self._since_began.setdefault(purse, []).append((at, usage))
-            if (spent := self._purses.get(purse)) is not None:
-                spent.add(usage)
-
-    def known(self) -> tuple[Purse, ...]:
-        return tuple(self._purses)
 
 
 class BudgetGuard(Guard):
@@ -154,8 +79,7 @@ class BudgetGuard(Guard):
         self._under_way[id(ask)] = purses, wanted
 
     def _refuse(self, budget: Budget, purse: Purse, spent: Spent, why: str) -> None:
-        if purse.scope != "call" and (budget, purse) not in self._ledger.refused:
-            self._ledger.refused.add((budget, purse))
+        if purse.scope != "call" and self._ledger.refuse(budget, purse):
             self._system.tell("budgets", Reached(state_of(budget, purse, spent, paused=True)))
         whose = f"{purse.scope} {purse.id}".strip()
         words = f"stopped here: the budget of the {whose} does not reach: {why}"
@@ -186,9 +110,12 @@ class BudgetGuard(Guard):
         for spent in purses:
             spent.reserve(wanted, -1)
         mine = purses_of(ask)
-        self._ledger.add(mine, call.usage, call.at)
+        self._ledger.add(mine, call.usage, call.at, ask.whose.turn_id)
         if purses:
             self._system.tell("budgets", Paid(mine))
+
+    def turn_kept(self, turn_id: str) -> None:
+        self._ledger.turn_kept(turn_id)
 
 
 def purses_of(ask: ModelAsk) -> tuple[Purse, ...]:
@@ -234,7 +161,7 @@ class Budgets(Actor):
 
     async def _state(self, budget: Budget, purse: Purse) -> BudgetState:
         spent = Spent(datetime.now(UTC)) if purse.scope == "call" else await self._ledger.spent(purse)
-        return state_of(budget, purse, spent, (budget, purse) in self._ledger.refused)
+        return state_of(budget, purse, spent, self._ledger.has_refused(budget, purse))
 
     @on(ResumeBudget)
     async def resume(self, ask: ResumeBudget) -> BudgetState:

@@ -57,6 +57,9 @@ class Guard:
     def after_model(self, ask: ModelAsk, call: ModelCall) -> None:
         """The call was made and counted, well, badly or cut off. Must not wait."""
 
+    def turn_kept(self, turn_id: str) -> None:
+        """The turn has ended, and all it has done and spent is on the disk. Must not wait."""
+
     async def before_tool(self, ask: ToolAsk) -> ToolResult | None:
         """A result that stands for the call, which is then not made; None: it may be made."""
         return None

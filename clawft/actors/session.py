@@ -289,6 +289,8 @@ class Session(Actor):
         """Keep all of it, then tell of it."""
         ended = turn.ended(await self._known(), ending, self._parts.now())
         kept = await self._keep(turn, ended)
+        for guard in self._parts.guards:
+            guard.turn_kept(turn.id)
         if kept and ended.message is not None:
             self._publish(MessageAdded(self.name, ended.message))
         if turn.pipeline is not None:

@@ -1,14 +1,17 @@
 """Budgets: no call that cannot be paid is made, and what was spent is known after a restart."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clawft.actors.budgets import BudgetGuard, Budgets, Ledger
+from clawft.actors.budgets import BudgetGuard, Budgets
 from clawft.actors.clock import utc_now
-from clawft.domain.budgets import Budget, BudgetState, Purse, Spent, Wanted, applying
+from clawft.actors.ledger import Ledger
+from clawft.domain.budgets import Budget, BudgetScope, BudgetState, Purse, Spent, Wanted, applying
 from clawft.domain.config import ConfigData
 from clawft.domain.costs import Usage
 from clawft.domain.events import BudgetChanged
@@ -44,9 +47,9 @@ class Paying:
     def start(self, *budgets: Budget) -> None:
         self.talk.config = ConfigData(budgets=budgets)
         self.talk.start(guards=(Later(self.talk),), now=utc_now)
-        ledger = Ledger(UsageStore(self.talk.store), SettingsStore(self.talk.store), utc_now)
-        self.talk.system.spawn(Budgets, "budgets", ledger=ledger)
-        Later.guard = BudgetGuard(self.talk.system, ledger)
+        self.ledger = Ledger(UsageStore(self.talk.store), SettingsStore(self.talk.store), utc_now)
+        self.talk.system.spawn(Budgets, "budgets", ledger=self.ledger)
+        Later.guard = BudgetGuard(self.talk.system, self.ledger)
 
     async def states(self) -> tuple[BudgetState, ...]:
         return await self.talk.system.ask("budgets", ListBudgets())
@@ -65,6 +68,9 @@ class Later(BudgetGuard):
 
     def after_model(self, ask, call):  # type: ignore[no-untyped-def]
         self.guard.after_model(ask, call)
+
+    def turn_kept(self, turn_id: str) -> None:
+        self.guard.turn_kept(turn_id)
 
 
 @pytest.fixture
@@ -111,6 +117,61 @@ async def test_what_was_spent_and_resumed_is_known_after_a_restart(paying: Payin
     paying.start(limit)
     [state] = await paying.states()
     assert state.spent_tokens == 0
+
+
+async def test_turns_that_are_on_the_disk_are_not_remembered(paying: Paying) -> None:
+    paying.start()
+    key = await paying.talk.session()
+    for _ in range(5):
+        await paying.talk.send(key, "more")
+    assert all(not held for name, held in vars(paying.ledger).items() if name in ("_recent", "_taken_from"))
+    assert (await paying.ledger.spent(Purse("session", key))).tokens == 500
+
+
+def a_ledger(stored: dict[Purse, int], now: list[datetime], resumed: dict[str, datetime]) -> Ledger:
+    """On a store that knows so many tokens of each purse, and when it was resumed."""
+
+    class Store:
+        async def spent(self, scope: BudgetScope, id: str, since: datetime, until: datetime) -> Usage:
+            return Usage(stored.get(Purse(scope, id), 0))
+
+        async def get(self, key: str, kind: type) -> dict[str, datetime]:
+            return resumed
+
+    store: Any = Store()
+    return Ledger(store, store, lambda: now[0])
+
+
+async def test_a_call_counts_once_before_and_after_its_turn_is_on_the_disk() -> None:
+    purse, stored, now = Purse("session", "a"), {Purse("session", "a"): 100}, [AT]
+    ledger = a_ledger(stored, now, {})
+    ledger.add((purse,), Usage(10), AT, "turn-1")
+    ledger.add((purse,), Usage(5), AT, "turn-2")
+    ledger.turn_kept("turn-1")
+    assert (await ledger.spent(purse)).tokens == 115
+    ledger.turn_kept("turn-2")
+    assert (await ledger.spent(purse)).tokens == 115
+    stored[purse] = 115
+    assert (await a_ledger(stored, now, {}).spent(purse)).tokens == 115
+
+
+async def test_a_new_day_and_a_resumption_begin_at_nothing() -> None:
+    day, session = Purse("day", ""), Purse("session", "a")
+    now = [AT]
+    ledger = a_ledger({}, now, {"session:a": AT - timedelta(hours=1)})
+    ledger.add((day, session), Usage(10), AT, "turn-1")
+    assert (await ledger.spent(day)).tokens == (await ledger.spent(session)).tokens == 10
+    now[0] = AT + timedelta(days=1)
+    assert (await ledger.spent(day)).tokens == 0
+    ledger.add((day, session), Usage(3), now[0], "turn-1")
+    assert (await ledger.spent(day)).tokens == 3
+    assert (await ledger.spent(session)).tokens == 13
+
+
+async def test_who_reads_side_by_side_reserves_side_by_side() -> None:
+    ledger = a_ledger({}, [AT], {})
+    first, second = await asyncio.gather(*(ledger.spent(Purse("day", "")) for _ in range(2)))
+    assert first is second
 
 
 async def test_somebody_is_told_when_a_limit_is_near_and_when_it_is_reached(paying: Paying) -> None:
