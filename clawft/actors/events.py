@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 
-_REMEMBERED = 10_000
-"""Topics whose last number is kept in memory; the store knows those of the others."""
+_REMEMBERED = 2_000
+"""Topics whose last number is kept in memory, at 300 bytes; the store knows those of the others."""
 
 
 class _Parcel(msgspec.Struct):

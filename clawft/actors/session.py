@@ -158,6 +158,7 @@ class Session(Actor):
         self._line.leave(turn)
         turn.over.set()
         turn.settle(None, Cancelled("the host was shut down"))  # only where nothing was settled before
+        turn.pipeline = None  # it knows the turn: a circle would wait in memory for the collector
         if not self._line:
             self._retire_unknown()
 

@@ -1,5 +1,6 @@
 """Turns: in order, one at a time, stored before the work, stoppable, each with its end."""
 
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pykka
 import pytest
 
 from clawft.actors.session import MOST_WAITING
+from clawft.actors.turn import OpenTurn
 from clawft.domain.models import ModelEvent, ModelRequest, TextDelta
 from clawft.errors import (
     Busy,
@@ -54,6 +56,18 @@ async def test_a_message_is_answered_and_both_are_kept(talk: Talk) -> None:
     (turn,) = await talk.turns(key)
     assert (turn.state, turn.reason, turn.model, turn.tier) == ("done", "answered", "script/model", 2)
     assert turn.usage == SPENT
+
+
+async def test_a_turn_that_is_over_leaves_memory_without_the_collector(talk: Talk) -> None:
+    gc.collect()  # what other tests have left
+    key = await talk.session()
+    gc.disable()
+    try:
+        for text in ("one", "two", "three"):
+            await talk.send(key, text)
+        await talk.until(lambda: not any(isinstance(each, OpenTurn) for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 async def test_everything_is_told_in_order_and_only_when_it_is_kept(talk: Talk) -> None:

@@ -7,15 +7,14 @@ what each socket got: frames, whether they came in order, and how late the lates
 import base64
 import json
 import os
-import re
 import selectors
 import socket
 import sys
 import time
 from typing import cast
 
-_SEQ = re.compile(rb'"seq":(\d+)')
-_SENT = re.compile(rb"sent=(\d+\.\d+)")
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
+"""First bytes of frames that are whole."""
 
 
 def subscribed(port: int, token: str, topic: str, receive_buffer: int = 0) -> socket.socket:
@@ -39,7 +38,7 @@ def subscribed(port: int, token: str, topic: str, receive_buffer: int = 0) -> so
     got = b""
     while b"connected" not in got:
         got += _more(sock)
-    sock.sendall(_masked(json.dumps({"type": "subscribe", "topic": topic}).encode()))
+    sock.sendall(_masked(TEXT, json.dumps({"type": "subscribe", "topic": topic}).encode()))
     got = b""
     while b"subscribed" not in got:
         got += _more(sock)
@@ -53,35 +52,72 @@ def _more(sock: socket.socket) -> bytes:
     return piece
 
 
-def _masked(data: bytes) -> bytes:
+def _masked(first: int, data: bytes) -> bytes:
+    """A short frame as a client has to send it (RFC 6455, section 5.3)."""
     mask = os.urandom(4)
-    return bytes([0x81, 0x80 | len(data)]) + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+    return (
+        bytes([first, 0x80 | len(data)]) + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+    )
 
 
 class Reader:
     """What one socket got."""
 
     def __init__(self) -> None:
-        self.rest = b""
         self.frames = 0
-        self.last = 0
         self.out_of_order = 0
         self.late: list[float] = []
+        self._last = 0
+        self._rest = bytearray()
 
-    def take(self, data: bytes, now: float) -> None:
-        """Frames are recognised by their numbers: they are not taken apart."""
-        text = self.rest + data
-        for found in _SEQ.finditer(text):
-            seq = int(found[1])
-            self.frames += 1
-            self.out_of_order += self.last != 0 and seq != self.last + 1
-            self.last = seq
-        for found in _SENT.finditer(text):
-            self.late.append(now - float(found[1]))
-        # What may be cut in the middle is looked at again with what follows, and no more than that.
-        tail = text[-64:]
-        ends = [found.end() for kind in (_SEQ, _SENT) for found in kind.finditer(text)]
-        self.rest = tail[max(0, max(ends, default=0) - (len(text) - len(tail))) :]
+    def take(self, data: bytes, now: float) -> list[bytes]:
+        """The payloads of pings among it: whoever does not answer them is cut off."""
+        self._rest += data
+        pings = []
+        at = 0
+        while (frame := _frame(self._rest, at)) is not None:
+            first, begin, end = frame
+            if first == PING:
+                pings.append(bytes(self._rest[begin:end]))
+            elif first == TEXT:
+                self._hear(begin, end, now)
+            at = end
+        del self._rest[:at]
+        return pings
+
+    def _hear(self, begin: int, end: int, now: float) -> None:
+        """Number and time are looked for in place: taking the JSON apart would measure the reader."""
+        if (seq := _number(self._rest, b'"seq":', begin, end)) is None:
+            return
+        self.frames += 1
+        self.out_of_order += self._last != 0 and seq != self._last + 1
+        self._last = int(seq)
+        if (sent := _number(self._rest, b"sent=", begin, end)) is not None:
+            self.late.append(now - sent)
+
+
+def _frame(data: bytearray, at: int) -> tuple[int, int, int] | None:
+    """First byte, begin and end of the payload of the frame there, if all of it has come."""
+    if len(data) < at + 2:
+        return None
+    size, begin = data[at + 1], at + 2
+    if size >= 126:
+        wide = 2 if size == 126 else 8
+        if len(data) < begin + wide:
+            return None
+        size, begin = int.from_bytes(data[begin : begin + wide]), begin + wide
+    return (data[at], begin, begin + size) if len(data) >= begin + size else None
+
+
+def _number(data: bytearray, before: bytes, begin: int, end: int) -> float | None:
+    at = data.find(before, begin, end)
+    if at < 0:
+        return None
+    at += len(before)
+    stop = at
+    while stop < end and data[stop] in b"0123456789.":
+        stop += 1
+    return float(data[at:stop])
 
 
 def listen(port: int, tokens: list[str], count: int, topic: str) -> None:
@@ -111,12 +147,21 @@ def _read(selector: selectors.BaseSelector, readers: dict[socket.socket, Reader]
         if key.fileobj is sys.stdin:
             return False
         sock = cast(socket.socket, key.fileobj)
-        data = sock.recv(1 << 17)
+        data = _received(sock)
         if not data:
             selector.unregister(sock)
             continue
-        readers[sock].take(data, time.time())
+        for ping in readers[sock].take(data, time.time()):
+            sock.send(_masked(PONG, ping))
     return True
+
+
+def _received(sock: socket.socket) -> bytes:
+    """Nothing: it is over, however it ended."""
+    try:
+        return sock.recv(1 << 17)
+    except OSError:
+        return b""
 
 
 if __name__ == "__main__":
