@@ -14,6 +14,10 @@ _AT_ONCE = 64 * KIB
 """Bytes handed to the stream at once: it copies them, while the queue points at what all clients share."""
 
 
+def _nowhere(_: bytes) -> None:
+    """The way to a client that has gone."""
+
+
 class _Waiting:
     """One framed message in the queue."""
 
@@ -96,8 +100,9 @@ class Outbox:
         )
 
     def close(self) -> None:
-        """Forget what waits; nothing more is sent."""
+        """Forget what waits, and the way to the client; nothing more is sent."""
         self._closed = True
+        self._send = _nowhere
         self._queue.clear()
         self._newest.clear()
         self._queued = self._flying = 0

@@ -45,6 +45,7 @@ class EventSocket(Guarded, WebSocketHandler):
         self._starts_with: tuple[str, ...] = given.get("starts_with", ())
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_cut = False
+        self._stream: Any = None
 
     async def prepare(self) -> None:
         self.check_head()
@@ -87,6 +88,9 @@ class EventSocket(Guarded, WebSocketHandler):
 
     def on_close(self) -> None:
         self._leave()
+        if self._stream is not None and self._stream.error is not None:
+            # Its frames know the stream: a circle would wait in memory for the collector.
+            self._stream.error.__traceback__ = None
 
     def check_origin(self, origin: str) -> bool:
         return True  # prepare() has refused every origin that is not ours

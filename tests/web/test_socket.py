@@ -1,6 +1,7 @@
 """Sockets: what is said, what is heard, and who is too slow for it."""
 
 import asyncio
+import gc
 import socket
 import struct
 from pathlib import Path
@@ -254,6 +255,22 @@ async def test_a_reset_connection_takes_frames_until_it_is_noticed(house: House)
     async with asyncio.timeout(5):
         while len(house.server.site.sockets):
             await asyncio.sleep(0.01)
+
+
+async def test_a_socket_that_has_gone_leaves_memory_without_the_collector(house: House) -> None:
+    gc.collect()  # what other tests have left
+    gc.disable()
+    try:
+        for _ in range(3):
+            client = await house.connected()
+            protocol: Any = client.connection.protocol
+            set_reset(protocol.stream.socket)
+            protocol.stream.close()
+        async with asyncio.timeout(5):
+            while any(isinstance(each, EventSocket) for each in gc.get_objects()):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 class Slow(Sessions):
