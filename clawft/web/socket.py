@@ -186,6 +186,7 @@ class EventSocket(Guarded, WebSocketHandler):
         task = asyncio.get_running_loop().create_task(self._or_say_why_not(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it was never begun
 
     async def _or_say_why_not(self, work: Coroutine[Any, Any, None]) -> None:
         try:

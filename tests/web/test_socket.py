@@ -273,6 +273,18 @@ async def test_a_socket_that_has_gone_leaves_memory_without_the_collector(house:
         gc.enable()
 
 
+async def test_a_frame_whose_work_has_not_begun_when_the_socket_goes_leaves_no_warning(
+    house: House, recwarn: pytest.WarningsRecorder
+) -> None:
+    client = await house.connected()
+    (served,) = house.server.site.sockets
+    assert isinstance(served, EventSocket)
+    served.on_message('{"type": "ping"}')
+    served.cut(1008, "enough")
+    assert await client.until_closed() == (1008, "enough")
+    assert [str(warning.message) for warning in recwarn if "never awaited" in str(warning.message)] == []
+
+
 class Slow(Sessions):
     """Looks for a session until it is let go on."""
 
