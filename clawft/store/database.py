@@ -31,7 +31,8 @@ WRITER: dict[str, Any] = COMMON | {
     "wal_autocheckpoint": 8_000,
     "journal_size_limit": 64 * 1024 * 1024,
 }
-READER: dict[str, Any] = COMMON | {"query_only": 1, "cache_size": -8_192}
+# Each commit of the writer empties the readers' caches: a large one is filled by a scan and used by nobody.
+READER: dict[str, Any] = COMMON | {"query_only": 1, "cache_size": -2_048}
 
 _opening = threading.Lock()
 

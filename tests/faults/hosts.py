@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -66,6 +66,10 @@ class Load:
     def stop(self, within: float = 30.0) -> int:
         """How many hang all the same."""
         self.over.set()
+        return self.join(within)
+
+    def join(self, within: float) -> int:
+        """Wait for those who stop by themselves; how many do not."""
         deadline = time.monotonic() + within
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -82,3 +86,11 @@ def timed(call: Callable[[], Answer]) -> tuple[Answer, float]:
     began = time.monotonic()
     answer = call()
     return answer, time.monotonic() - began
+
+
+def metric(host: HostProcess, name: str, token: str) -> float:
+    """One without labels, as ``/metrics`` says it."""
+    with closing(HTTPConnection("127.0.0.1", host.port, timeout=20)) as connection:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+        lines = connection.getresponse().read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))

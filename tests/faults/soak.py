@@ -1,12 +1,19 @@
-"""Long use: memory, descriptors, threads and the log stay where they are.
+"""Long use: memory, descriptors, threads, actors and the log stay where they are.
 
-``SOAK_MINUTES`` says how long; 30 if it does not.
+``SOAK_MINUTES`` says how long; 30 if it does not. It counts from when the host is warm, which is
+
+- when the connections to the database have seen more of it than their caches hold: until then memory grows
+  with the database;
+- and after 20,000 requests, by when the garbage collector has gone round: it does after 20,000 new objects.
 """
 
 import os
+import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +26,12 @@ from tests.faults.readers import subscribed
 from tests.scenarios.process import HostProcess
 
 USERS = 4
+OLD, OLD_SIZE = 800, 24 * 1024
+"""Old sessions and the size of what is said in each: together more than the 16 MiB that the writer keeps."""
+CALLS = 12_000
+"""Calls of models in the past. Each look at the costs reads them all: more than the 2 MiB a reader keeps."""
+USED = 20_000
+"""Requests before it counts."""
 
 
 class Reading(NamedTuple):
@@ -30,22 +43,66 @@ class Reading(NamedTuple):
 
 
 def run(long: bool) -> Figures:
-    seconds = float(os.environ.get("SOAK_MINUTES", "30")) * 60 if long else 6.0
+    seconds = float(os.environ.get("SOAK_MINUTES", "30")) * 60 if long else 4.0
     figures = Figures(f"soak for {seconds / 60:.1f} minutes")
-    with tempfile.TemporaryDirectory() as folder, hosting(Path(folder) / "data") as host:
-        token = host.ok("POST", "/api/auth/token")["token"]
-        counts = [0] * USERS
-        load = Load.of(USERS, partial(_use, host, token, counts))
-        readings = []
-        # What is warm is warm after a tenth of it.
-        until, warm = time.monotonic() + seconds, time.monotonic() + seconds / 10
-        while time.monotonic() < until:
-            time.sleep(seconds / 60)
-            if time.monotonic() >= warm:
-                readings.append(_read(host, sum(counts)))
-        hung = load.stop()
-        _judge(figures, readings, hung, long)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        if long:
+            _fill(data)
+        with hosting(data) as host:
+            token = host.ok("POST", "/api/auth/token")["token"]
+            if long:
+                _warm(host, token)
+            before = _resources(host)
+            readings, hung = _soak(host, token, seconds, USED if long else 200)
+            _judge(figures, readings, hung, long)
+            _judge_rest(figures, before, _resources(host))
     return figures
+
+
+def _fill(data: Path) -> None:
+    with hosting(data) as host:
+        host.ok("GET", "/api/sessions")
+        host.stop()
+    at = "2026-01-01T00:00:00.000000Z"
+    with closing(sqlite3.connect(data / "clawft.db")) as raw, raw:
+        sessions = "INSERT INTO sessions (key, agent_id, created_at, updated_at) VALUES (?, ?, ?, ?)"
+        raw.executemany(sessions, [(f"old-{n}", "general-agent", at, at) for n in range(OLD)])
+        messages = (
+            "INSERT INTO messages (session_key, seq, role, content, timestamp) VALUES (?, 1, 'user', ?, ?)"
+        )
+        raw.executemany(messages, [(f"old-{n}", "x" * OLD_SIZE, at) for n in range(OLD)])
+        raw.executemany(
+            "INSERT INTO usage (turn_id, session_key, agent_id, provider, model, tier, input_tokens,"
+            " output_tokens, input_cost_usd, output_cost_usd, estimated, status, at)"
+            " VALUES (?, ?, 'general-agent', 'offline', 'rules-1', 2, 1, 1, 0, 0, 0, 'success', ?)",
+            [(f"turn-{n:032}", f"sess-{n:032}", at) for n in range(CALLS)],
+        )
+
+
+def _warm(host: HostProcess, token: str) -> None:
+    """Delete the old sessions: the writer has to look at all that is in them."""
+    keys = iter([f"old-{n}" for n in range(OLD)])
+    load = Load.of(USERS, lambda *_: _delete(Caller(host, token), keys))
+    assert load.join(300) == 0
+
+
+def _delete(call: Caller, keys: Iterator[str]) -> None:
+    for key in keys:
+        assert call("DELETE", f"/api/sessions/{key}").status == 200
+
+
+def _soak(host: HostProcess, token: str, seconds: float, used: int) -> tuple[list[Reading], int]:
+    counts = [0] * USERS
+    load = Load.of(USERS, partial(_use, host, token, counts))
+    while sum(counts) < used:
+        time.sleep(0.1)
+    readings = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(seconds / 60)
+        readings.append(_read(host, sum(counts)))
+    return readings, load.stop()
 
 
 def _use(host: HostProcess, token: str, counts: list[int], me: int, over: threading.Event) -> None:
@@ -98,6 +155,19 @@ def _judge(figures: Figures, readings: list[Reading], hung: int, long: bool) -> 
         figures.must(abs(drift) <= most or not long, f"{name} {drift:+d}")
     log = max(reading.log for reading in readings)
     figures.must(log <= 64 * 2**20, f"log at most {log / 2**20:.0f} MiB")
+
+
+def _resources(host: HostProcess) -> dict[str, int]:
+    """What an idle host has, by name. The connection that asks is there before and after."""
+    actors = host.ok("GET", "/api/actors")
+    process = psutil.Process(host.process.pid)
+    return {"actors": len(actors), "descriptors": process.num_fds(), "threads": process.num_threads()}
+
+
+def _judge_rest(figures: Figures, before: dict[str, int], after: dict[str, int]) -> None:
+    """Nothing of what was used is left: nobody is at work any more."""
+    for name, most in (("actors", 0), ("descriptors", 8), ("threads", 4)):
+        figures.must(after[name] - before[name] <= most, f"{after[name] - before[name]:+d} {name} left")
 
 
 def _slope(points: list[tuple[int, int]]) -> float:
