@@ -21,7 +21,7 @@ WRITERS = 4
 
 
 def run(long: bool) -> Figures:
-    rounds, sockets = (50, 200) if long else (2, 40)
+    rounds, sockets = (50, 200) if long else (1, 40)
     figures = Figures(f"SIGTERM x {rounds}")
     took, codes, closed, children, refused, hung, open_turns = [], set(), 0, 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:

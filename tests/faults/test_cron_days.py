@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.cron_days import run
-from tests.faults.play import chosen
+from tests.faults.play import chosen, listed
 
 
 def test_every_slot_runs_once_or_says_why_not_through_crashes_and_wrong_clocks() -> None:
@@ -18,6 +18,7 @@ def test_every_slot_runs_once_or_says_why_not_through_crashes_and_wrong_clocks()
 
 def test_a_fault_is_played_by_its_first_word() -> None:
     assert chosen(["cron"]) == ["cron_days"]
-    assert "cron_days" in chosen([])
+    assert "cron_days" in chosen(["all"])
+    assert "cron_days " in listed()
     with pytest.raises(SystemExit, match="no fault is called 'cro'"):
         chosen(["cro"])
