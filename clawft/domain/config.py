@@ -5,7 +5,9 @@ Unknown members are refused at every depth: what a PUT says and we would not kee
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -139,6 +141,38 @@ class RetentionConfig(Value, frozen=True, forbid_unknown_fields=True):
     delegations: Annotated[int, Meta(ge=0, le=36_500)] = 365
 
 
+class SttConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """What turns speech into text. All but ``pocketsphinx`` hear everything that is said to the host, so only
+    an administrator can choose them."""
+
+    engine: Literal["pocketsphinx", "wyoming", "openai"] = "pocketsphinx"
+    address: str = ""
+    """Of a Wyoming server: ``tcp://host:port``."""
+    provider: str = ""
+    """Of an ``openai`` engine: whose address and key are used; empty: ``openai``."""
+    model: str = ""
+    """Empty: the engine's own choice."""
+
+
+class TtsConfig(Value, frozen=True, forbid_unknown_fields=True):
+    """What turns text into speech."""
+
+    engine: Literal["espeak", "wyoming", "openai"] = "espeak"
+    address: str = ""
+    provider: str = ""
+    model: str = ""
+    voice: str = ""
+    """Empty: the engine's own choice for the language."""
+
+
+class VoiceConfig(Value, frozen=True, forbid_unknown_fields=True):
+    stt: SttConfig = SttConfig()
+    tts: TtsConfig = TtsConfig()
+    agents: dict[str, str] = {}
+    """The agent that a wake word names, by phrase; others reach the default agent."""
+
+
+_DEFAULT_VOICE = VoiceConfig()
 _DEFAULT_SKILLS = SkillsConfig()
 _DEFAULT_TOOLS = ToolsConfig()
 _DEFAULT_RETENTION = RetentionConfig()
@@ -162,6 +196,7 @@ class ConfigData(Value, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     tools: ToolsConfig = _DEFAULT_TOOLS
     budgets: tuple[Budget, ...] = ()
     retention: RetentionConfig = _DEFAULT_RETENTION
+    voice: VoiceConfig = _DEFAULT_VOICE
 
 
 ServerName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
@@ -250,6 +285,7 @@ def check(config: ConfigData) -> None:
     origin_of(config.tools.search.url, path="$.tools.search.url")
     if config.tools.search.engine == "searxng" and not config.tools.search.url:
         raise Invalid("a SearXNG needs its address", path="$.tools.search.url")
+    check_voice(config.voice)
     for number, budget in enumerate(config.budgets):
         if isinstance(budget.usd, UnsetType) and isinstance(budget.tokens, UnsetType):
             raise Invalid("a budget limits `usd`, `tokens` or both", path=f"$.budgets[{number}]")
@@ -257,6 +293,25 @@ def check(config: ConfigData) -> None:
         _refuse_secrets(channel.settings, f"$.channels.{name}.settings")
         if channel.type == "webhook":
             webhook_address(channel, f"$.channels.{name}.settings")
+
+
+def check_voice(voice: VoiceConfig) -> None:
+    """Raises ``Invalid`` for an engine that nobody could reach."""
+    for name, engine in (("stt", voice.stt), ("tts", voice.tts)):
+        path = f"$.voice.{name}.address"
+        if engine.engine == "wyoming":
+            if not engine.address:
+                raise Invalid("a Wyoming server needs its address, like tcp://127.0.0.1:10300", path=path)
+            wyoming_address(engine.address, path)
+
+
+def wyoming_address(address: str, path: str) -> tuple[str, int]:
+    """The host and the port. Raises ``Invalid``."""
+    parts = urlsplit(address)
+    with suppress(ValueError):
+        if parts.scheme == "tcp" and parts.hostname and parts.port and not parts.path:
+            return parts.hostname, parts.port
+    raise Invalid(f"{address[:100]!r} is no address of a Wyoming server; tcp://host:port is", path=path)
 
 
 def check_mcp(mcp: McpConfig) -> None:
