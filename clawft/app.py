@@ -232,7 +232,7 @@ class App:
         if shell is not None:
             spawn(Processes, "processes", shell=shell)
         fetcher = Fetcher(limits.fetch)
-        tools = (*self._tools(), *voice_tools(), *self._shell_tools(shell))
+        tools = (*self._tools(), *voice_tools(self.system, workspace), *self._shell_tools(shell))
         spawn(Tools, "tools", workspace=workspace, fetcher=fetcher, tools=tools)
         spawn(Mcp, "mcp", config=McpConfig() if self._safe else mcp, mark=str(folder))
         approvals = ApprovalStore(store)
@@ -262,7 +262,7 @@ class App:
         spawn(Cron, "cron", store=CronStore(store), tick=None if self._safe else TICK)
         spawn(Retention, "retention", store=RetentionStore(store))
         spawn(MemoryWatch, "pressure", limit=limits.memory_mb << 20 or memory_bytes() * 4 // 5)
-        spawn(Voice, "voice", store=SettingsStore(store), card=SoundCard())
+        spawn(Voice, "voice", store=SettingsStore(store), card=SoundCard(), wake=folder / "wake")
         spawn(
             Monitor,
             "monitor",

@@ -18,6 +18,7 @@ from clawft.messages.channels import ChannelReport, ChannelUsed
 from clawft.messages.config import GetConfig
 from clawft.messages.outbox import Deliver, GetSigningKey, ListDeliveries, ResendDelivery, Wake
 from clawft.messages.sessions import OpenSession
+from clawft.messages.voice import SayAloud
 from clawft.runtime import Actor, MailboxFull, Reply, Tell, on
 from clawft.store.outbox import OutboxStore
 
@@ -156,6 +157,8 @@ class Outbox(Actor):
         said = ChatMessage("assistant", delivery.content, at, ())
         sent = await self._store.say(delivery.id, key, said, at)
         publish(self, MessageAdded(key, said))
+        if delivery.channel == "voice":
+            self.tell("voice", SayAloud(delivery.content))
         self._tell_channels(ChannelUsed(delivery.channel, at))
         return sent
 

@@ -33,6 +33,7 @@ from clawft.messages.agents import Brief, ListAgents
 from clawft.messages.delegation import StopChildren
 from clawft.messages.sessions import (
     Accepted,
+    AmendAnswer,
     DeleteSession,
     EndTurns,
     GetLine,
@@ -123,6 +124,10 @@ class Session(Actor):
     def agent_stopped(self, note: StopAgentTurns) -> None:
         if self._record is not None and self._record.agent_id == note.agent_id:
             self._line.cancel_all("agent_stopped")
+
+    @on(AmendAnswer)
+    def amend(self, message: AmendAnswer) -> Reply[Ok]:
+        return self._parts.sessions.amend(self.name, message.content)
 
     @on(GetLine)
     def line(self, _: GetLine) -> tuple[OpenLine, ...]:

@@ -24,6 +24,7 @@ from clawft.errors import Conflict, NotFound, Unavailable
 from clawft.messages.agents import GetAgent
 from clawft.messages.sessions import (
     Accepted,
+    AmendAnswer,
     CloseSessions,
     CountSessions,
     CreateSession,
@@ -244,6 +245,10 @@ class Sessions(Actor):
             raise Unavailable("the host is shutting down", retry_after=5.0)
         if self._shedding:
             raise Unavailable("memory is short, so new work is refused for a while", retry_after=10.0)
+
+    @on(AmendAnswer)
+    def amend(self, message: AmendAnswer) -> Reply[Ok]:
+        return self._directory.ask(_possible(message.key), message)
 
     @on(SendMessage)
     def send(self, message: SendMessage) -> Reply[ChatMessage]:

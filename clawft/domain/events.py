@@ -13,7 +13,7 @@ from clawft.domain.deliveries import DeliveryState
 from clawft.domain.pipeline import StageChange
 from clawft.domain.sessions import ChatMessage
 from clawft.domain.values import UNSET, UnsetType, Value
-from clawft.domain.voice import VoiceStatusChange
+from clawft.domain.voice import VoiceNews, VoiceStatusChange
 
 
 class AgentStatusChanged(Value, frozen=True):
@@ -59,6 +59,12 @@ class ChannelChanged(Value, frozen=True):
 
 class VoiceChanged(Value, frozen=True):
     change: VoiceStatusChange
+
+
+class VoiceHappened(Value, frozen=True):
+    """Something at the voice device; each kind of news has its topic."""
+
+    news: VoiceNews
 
 
 class CronRan(Value, frozen=True):
@@ -130,6 +136,7 @@ Event = (
     | DelegationChanged
     | ChannelChanged
     | VoiceChanged
+    | VoiceHappened
     | CronRan
     | CronAlert
     | DeliveryChanged

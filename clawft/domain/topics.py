@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from clawft.domain import events
+from clawft.domain import events, voice
 from clawft.domain.canvas import CanvasCommand
 from clawft.domain.values import Value
 from clawft.errors import Invalid
@@ -29,6 +29,12 @@ NUMBERED = frozenset(
         "approval:update",
         "budget:update",
         "tool:call",
+        "voice:state",
+        "voice:transcript",
+        "voice:wake",
+        "voice:barge_in",
+        "voice:device",
+        "voice:error",
         "actor:event",
     }
 )
@@ -192,6 +198,23 @@ def _(event: events.ChannelChanged) -> tuple[Draft, ...]:
 def _(event: events.VoiceChanged) -> tuple[Draft, ...]:
     change = {"type": "voice:status", **_members(event.change)}
     return (Draft("voice:status", change, wrapped=False, newest_wins=True),)
+
+
+_OF_NEWS: dict[type, str] = {
+    voice.VoiceStateChange: "voice:state",
+    voice.VoiceLevel: "voice:level",
+    voice.Transcript: "voice:transcript",
+    voice.Wake: "voice:wake",
+    voice.BargeIn: "voice:barge_in",
+    voice.DeviceNews: "voice:device",
+    voice.VoiceTrouble: "voice:error",
+}
+
+
+@drafts.register
+def _(event: events.VoiceHappened) -> tuple[Draft, ...]:
+    topic = _OF_NEWS[type(event.news)]
+    return (Draft(topic, event.news, newest_wins=topic == "voice:level"),)
 
 
 @drafts.register

@@ -189,6 +189,14 @@ class TakeAgain(Ask[None], frozen=True):
     turn: Turn
 
 
+class AmendAnswer(Ask[Ok], frozen=True):
+    """From inside the host: the latest answer was not heard whole, and this is how it is kept. No route asks
+    it."""
+
+    key: str
+    content: Content
+
+
 class EndTurns(Ask[Stopped], frozen=True):
     """To one session: its turns end now, and this is why. Answers when they have ended."""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from clawft.domain.context import Said
 from clawft.domain.sessions import ChatMessage, SessionDetail, SessionRecord, SessionSummary, ToolCallInfo
-from clawft.domain.values import UNSET
+from clawft.domain.values import UNSET, Ok
 from clawft.errors import Conflict, NotFound
 from clawft.runtime import Reply
 from clawft.store.columns import given, json_text, moment_text
@@ -20,6 +20,9 @@ from clawft.store.tables import MessageRow, SessionRow
 _ADD_MESSAGE = """
     INSERT INTO messages (session_key, seq, turn_id, role, content, tool_calls, timestamp)
     SELECT key, message_count + ?, ?, ?, ?, ?, ? FROM sessions WHERE key = ?"""
+_AMEND = """
+    UPDATE messages SET content = ?1 WHERE session_key = ?2 AND seq = (
+        SELECT max(seq) FROM messages WHERE session_key = ?2 AND role = 'assistant')"""
 _COUNT_MESSAGES = "UPDATE sessions SET message_count = message_count + ?, updated_at = ? WHERE key = ?"
 _MESSAGES = "SELECT role, content, timestamp, tool_calls FROM messages WHERE session_key = ? ORDER BY seq"
 _LATEST = """
@@ -82,6 +85,10 @@ class SessionStore:
         """Add messages that belong to no turn, all or none."""
         return self._store.write(lambda: add_messages(key, messages))
 
+    def amend(self, key: str, content: str) -> Reply[Ok]:
+        """The latest answer said this. Where there is none, nothing happens."""
+        return self._store.write(lambda: _amend(key, content))
+
     def delete(self, key: str) -> Reply[None]:
         """Forget the session with its messages and turns. Runs and usage stay: they were spent."""
         return self._store.write(lambda: _delete(key))
@@ -114,6 +121,11 @@ def said(row: MessageRow) -> ChatMessage:
 
 def no_session(key: str) -> NotFound:
     return NotFound(f"no session has the key {key[:200]}")
+
+
+def _amend(key: str, content: str) -> Ok:
+    connection().execute(_AMEND, (content, key))
+    return Ok()
 
 
 def _create(record: SessionRecord) -> SessionSummary:

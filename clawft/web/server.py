@@ -35,6 +35,7 @@ from clawft.web.routes import ROUTES, Route
 from clawft.web.site import Site
 from clawft.web.socket import EventSocket
 from clawft.web.sockets import GOING_AWAY, RESTARTED
+from clawft.web.speech import Speech
 from clawft.web.stream import SessionStream
 
 log = logging.getLogger(__name__)
@@ -163,6 +164,7 @@ class Server:
         self._bridge = Bridge(self._system)
         router.add("/mcp", McpEndpoint, bridge=self._bridge)
         router.add("/v1/models", Models)
+        router.add("/api/voice/tts", Speech)
         router.add("/v1/chat/completions", Completions)
         router.add("/ws", EventSocket)
         router.add("/ws/canvas", EventSocket, starts_with=(topics.CANVAS_UPDATE,))

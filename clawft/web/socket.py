@@ -162,7 +162,7 @@ class EventSocket(Guarded, WebSocketHandler):
             case "canvas_interaction":
                 await self._ask("canvas", Interact(_interaction(frame)), "chat")
             case "voice:push_to_talk_start" | "voice:push_to_talk_stop" as kind:
-                await self._ask("voice", PushToTalk(kind.endswith("start")), "operate")
+                await self._ask("voice", PushToTalk(down=kind.endswith("start")), "operate")
             case str() as kind:
                 raise Invalid(f"there is no frame of type {kind[:64]!r}", path="$.type")
             case _:

@@ -22,6 +22,13 @@ class VirtualCard:
     def freeze(self) -> None:
         os.kill(int((self.folder / "pid").read_text()), signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGCONT)
+
+    def do(self, verb: str, *how: str) -> None:
+        """``echo GAIN``, ``unplug mic``, ``plug``."""
+        subprocess.run([SCRIPT, verb, self.folder, *how], check=True, timeout=30)
+
 
 @pytest.fixture
 def virtual_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard | None]:

@@ -9,21 +9,15 @@ import sys
 import msgspec
 
 from clawft.domain.values import UNSET
-from clawft.domain.voice import Availability, MicTest, SpeakerTest
-from clawft.drivers.audio.probe import BROKEN_HINT
+from clawft.domain.voice import Availability, MicTest, SoundDevice, SpeakerTest
+from clawft.domain.voice_wire import DeviceName, MicMeasured, SpeakerMeasured
+from clawft.drivers.audio.probe import BROKEN_HINT, Finding
+from clawft.errors import Unavailable
 
 LIMIT = 2.5
 """Seconds a look at the card may take. The contract allows three for the whole request."""
 PROBE = (sys.executable, "-P", "-m", "clawft.drivers.audio.probe")
 """``-P``: a ``json.py`` in the folder the host was started from is not what is imported."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What the child process found; ``error`` is empty when all went well."""
-
-    error: str = ""
-    hint: str = ""
-    level: float = 0.0
 
 
 class SoundCard:
@@ -37,13 +31,17 @@ class SoundCard:
 
     async def test_mic(self) -> MicTest:
         found = await self._look("mic")
-        if not found.error:
-            return MicTest(success=True, level=found.level)
-        return MicTest(success=False, level=0.0, error=found.error)
+        return mic_test(found.mic or MicMeasured(error=found.error))
 
     async def test_speaker(self) -> SpeakerTest:
         found = await self._look("speaker")
-        return SpeakerTest(success=not found.error, error=found.error or UNSET)
+        return speaker_test(found.speaker or SpeakerMeasured(error=found.error))
+
+    async def devices(self) -> tuple[SoundDevice, ...]:
+        found = await self._look("devices")
+        if found.error:
+            raise Unavailable(found.error)
+        return sound_devices(found.devices)
 
     async def _look(self, verb: str) -> Finding:
         try:
@@ -69,6 +67,39 @@ class SoundCard:
         finally:
             await _end(child)
         return _read(output, child.returncode or 0)
+
+
+def mic_test(found: MicMeasured) -> MicTest:
+    if found.error:
+        return MicTest(success=False, level=0.0, error=found.error, device=found.device or UNSET)
+    return MicTest(
+        success=True,
+        level=found.level,
+        peak=found.peak,
+        rms_db=found.rms_db,
+        clipped=found.clipped,
+        device=found.device,
+        rate=found.rate,
+    )
+
+
+def speaker_test(found: SpeakerMeasured) -> SpeakerTest:
+    if found.error:
+        return SpeakerTest(success=False, error=found.error)
+    return SpeakerTest(
+        success=True,
+        heard=UNSET if found.heard is None else found.heard,
+        delay_ms=found.delay_ms if found.heard else UNSET,
+        coupling_db=found.coupling_db if found.heard else UNSET,
+        device=found.device,
+    )
+
+
+def sound_devices(found: tuple[DeviceName, ...]) -> tuple[SoundDevice, ...]:
+    return tuple(
+        SoundDevice(each.name, each.inputs, each.outputs, each.rate, each.default_input, each.default_output)
+        for each in found
+    )
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

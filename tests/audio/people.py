@@ -1,0 +1,151 @@
+"""People for tests: voices of flite, a room with a noise floor, and ears at the speaker."""
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from clawft.drivers.audio.recordings import read_wav
+from clawft.drivers.audio.rings import Samples
+
+RATE = 48_000
+FLOOR_DB = -60.0
+"""A quiet room. In digital silence noise suppression eats first syllables, and nothing is ever so silent."""
+RAW = ("--raw", "--format=float32le", f"--rate={RATE}", "--channels=1")
+
+
+@cache
+def say(text: str, voice: str = "rms", rate: int = RATE) -> Samples:
+    """What a person says, at -23 dBFS, without silence around it."""
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", file.name], check=True, timeout=60)
+        pcm = read_wav(Path(file.name).read_bytes(), file.name)
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0
+    loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
+    samples = samples[loud[0] : loud[-1] + 1]
+    return level(soxr.resample(samples, 16_000, rate).astype(np.float32), -23.0)
+
+
+def level(samples: Samples, db: float) -> Samples:
+    """With this RMS over its loud parts."""
+    frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
+    energy = np.mean(np.square(frames), axis=1)
+    rms = float(np.sqrt(energy[energy > energy.max() * 1e-3].mean()))
+    return (samples * (10 ** (db / 20) / rms)).astype(np.float32)
+
+
+def silence(seconds: float, rate: int = RATE) -> Samples:
+    return np.zeros(int(seconds * rate), np.float32)
+
+
+def pink(seconds: float, db: float, *, seed: int = 1, rate: int = RATE) -> Samples:
+    """Noise whose power falls with the frequency, as that of rooms does."""
+    count = int(seconds * rate)
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
+    pitch = np.fft.rfftfreq(count, 1 / rate)
+    pitch[0] = pitch[1]
+    noise = np.fft.irfft(spectrum / np.sqrt(pitch), count)
+    return (noise * (10 ** (db / 20) / np.sqrt(np.mean(np.square(noise))))).astype(np.float32)
+
+
+class Room:
+    """Where the virtual microphone stands. Use it as a context: it has a noise floor then."""
+
+    def __enter__(self) -> "Room":
+        self._noise = (pink(10.0, FLOOR_DB)).tobytes()
+        self._player = self._play_process()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._hum, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._player.kill()
+        self._player.wait()
+
+    def _hum(self) -> None:
+        """Begins again when the room was taken away and is back."""
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError, ValueError):
+                assert self._player.stdin is not None
+                while not self._ended.is_set():
+                    self._player.stdin.write(self._noise)
+            time.sleep(0.1)
+            if not self._ended.is_set() and self._player.poll() is not None:
+                self._player = self._play_process()
+
+    @staticmethod
+    def _play_process() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            ["pacat", "--playback", *RAW, "--device=room", "--latency-msec=60"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def play(self, samples: Samples) -> None:
+        """Somebody in the room: returns when it was said."""
+        subprocess.run(
+            ["pacat", "--playback", *RAW, "--device=room", "--latency-msec=40"],
+            input=samples.tobytes(),
+            check=True,
+            timeout=60,
+        )
+
+    def say(self, text: str, voice: str = "rms") -> None:
+        self.play(say(text, voice))
+
+
+class Listener:
+    """Ears at the speaker: everything it plays, with the time each piece came."""
+
+    def __enter__(self) -> "Listener":
+        self._process = subprocess.Popen(
+            ["parec", *RAW, "--device=speaker.monitor", "--latency-msec=20"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._pieces: list[tuple[float, bytes]] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):
+            while piece := self._process.stdout.read(1920):  # 10 ms
+                self._pieces.append((time.monotonic(), piece))
+
+    def pieces(self) -> Iterator[tuple[float, Samples]]:
+        for at, piece in list(self._pieces):
+            yield at, np.frombuffer(piece[: len(piece) // 4 * 4], np.float32)
+
+    @property
+    def sound(self) -> Samples:
+        found = [samples for _, samples in self.pieces()]
+        return np.concatenate(found) if found else silence(0.0)
+
+    def is_loud(self, since: float) -> bool:
+        return any(at >= since and float(np.max(np.abs(x), initial=0.0)) > 0.005 for at, x in self.pieces())
+
+    def last_loud(self) -> float:
+        """When something was last to be heard."""
+        return max(
+            (at for at, x in self.pieces() if float(np.max(np.abs(x), initial=0.0)) > 0.005), default=0.0
+        )
+
+    def first_loud(self, since: float) -> float:
+        return min(
+            (at for at, x in self.pieces() if at >= since and float(np.max(np.abs(x), initial=0.0)) > 0.005),
+            default=float("inf"),
+        )
