@@ -163,10 +163,9 @@ class Conversation:
             raise Conflict("there is no microphone that could hear it")
         if self._wanted is not None:
             raise Conflict("somebody is being listened to already")
-        answer = self._answer
-        if question:
-            answer = answer or self._begin_answer("")
-            self._speak(answer, answer.say(question))
+        own = None if self._answer is not None or not question else self._begin_answer("")
+        if question and self._answer is not None:
+            self._speak(self._answer, self._answer.say(question))
         wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._wanted = wanted
         try:
@@ -179,10 +178,13 @@ class Conversation:
             return ""
         finally:
             self._wanted = None
+            if own is not None and own is self._answer:
+                self._sound.to_io(Hush(own.number))
+                self._finish(own)
             if self._answer is not None:
                 self._sound.to_io(Wait())
                 self._set("processing")
-            elif self.state == "listening":
+            elif self.state != "idle":
                 self._next()
 
     async def _until_quiet(self) -> None:

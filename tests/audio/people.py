@@ -18,6 +18,7 @@ from clawft.drivers.audio.rings import Samples
 RATE = 48_000
 FLOOR_DB = -60.0
 """A quiet room. In digital silence noise suppression eats first syllables, and nothing is ever so silent."""
+AUDIBLE = 0.005
 RAW = ("--raw", "--format=float32le", f"--rate={RATE}", "--channels=1")
 
 
@@ -38,11 +39,18 @@ def level(samples: Samples, db: float) -> Samples:
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     energy = np.mean(np.square(frames), axis=1)
     rms = float(np.sqrt(energy[energy > energy.max() * 1e-3].mean()))
-    return (samples * (10 ** (db / 20) / rms)).astype(np.float32)
+    louder: Samples = (samples * (10 ** (db / 20) / rms)).astype(np.float32)
+    return louder
 
 
 def silence(seconds: float, rate: int = RATE) -> Samples:
     return np.zeros(int(seconds * rate), np.float32)
+
+
+def tone(seconds: float, db: float, *, rate: int = RATE) -> Samples:
+    """A steady 440 Hz of this RMS."""
+    wave: Samples = np.sin(2 * np.pi * 440.0 * np.arange(int(seconds * rate)) / rate).astype(np.float32)
+    return (wave * np.float32(10 ** (db / 20) * np.sqrt(2))).astype(np.float32)
 
 
 def pink(seconds: float, db: float, *, seed: int = 1, rate: int = RATE) -> Samples:
@@ -52,7 +60,8 @@ def pink(seconds: float, db: float, *, seed: int = 1, rate: int = RATE) -> Sampl
     pitch = np.fft.rfftfreq(count, 1 / rate)
     pitch[0] = pitch[1]
     noise = np.fft.irfft(spectrum / np.sqrt(pitch), count)
-    return (noise * (10 ** (db / 20) / np.sqrt(np.mean(np.square(noise))))).astype(np.float32)
+    scaled: Samples = (noise * (10 ** (db / 20) / np.sqrt(np.mean(np.square(noise))))).astype(np.float32)
+    return scaled
 
 
 class Room:
@@ -135,17 +144,10 @@ class Listener:
         found = [samples for _, samples in self.pieces()]
         return np.concatenate(found) if found else silence(0.0)
 
-    def is_loud(self, since: float) -> bool:
-        return any(at >= since and float(np.max(np.abs(x), initial=0.0)) > 0.005 for at, x in self.pieces())
-
-    def last_loud(self) -> float:
-        """When something was last to be heard."""
-        return max(
-            (at for at, x in self.pieces() if float(np.max(np.abs(x), initial=0.0)) > 0.005), default=0.0
-        )
-
-    def first_loud(self, since: float) -> float:
-        return min(
-            (at for at, x in self.pieces() if at >= since and float(np.max(np.abs(x), initial=0.0)) > 0.005),
-            default=float("inf"),
-        )
+    def loud(self, since: float = 0.0) -> list[float]:
+        """The times at which something was to be heard."""
+        return [
+            at
+            for at, piece in self.pieces()
+            if at >= since and float(np.max(np.abs(piece), initial=0.0)) > AUDIBLE
+        ]

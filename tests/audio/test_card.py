@@ -10,22 +10,14 @@ import pytest
 from clawft.domain.values import UNSET
 from clawft.drivers.audio import card as cards
 from clawft.drivers.audio.card import SoundCard
-from clawft.drivers.audio.probe import TONE_PEAK, tone
 from tests.audio.conftest import VirtualCard
+from tests.audio.people import Room, tone
 
 
 def processes_left_by_us() -> list[list[str]]:
     """Command lines of our own probes that still run; another host on this machine may have some too."""
     children = (child.cmdline() for child in psutil.Process().children())
     return [line for line in children if any("clawft.drivers.audio.probe" in word for word in line)]
-
-
-def test_the_tone_begins_and_ends_softly() -> None:
-    samples = tone(48_000)
-    assert len(samples) == 24_000
-    assert max(samples) == pytest.approx(TONE_PEAK, abs=1e-3)
-    assert abs(samples[0]) < 1e-6
-    assert abs(samples[-1]) < 1e-3
 
 
 async def test_a_card_that_works_is_heard_and_played_on(virtual_card: VirtualCard | None) -> None:
@@ -37,24 +29,45 @@ async def test_a_card_that_works_is_heard_and_played_on(virtual_card: VirtualCar
     assert found.reason is UNSET
     played = await SoundCard().test_speaker()
     assert played.success
+    assert played.heard is True
+    assert played.coupling_db == pytest.approx(0.0, abs=1.0)
+    assert 10.0 < float(played.delay_ms or 0) < 400.0
+    assert [device.name for device in await SoundCard().devices()] == ["default"]
 
 
-async def test_a_microphone_with_a_sound_in_front_of_it_says_how_loud_it_is(
-    virtual_card: VirtualCard | None,
+@pytest.mark.parametrize(("gain", "heard"), [("0.1", True), ("off", False)])
+async def test_the_speaker_s_test_says_how_loud_the_microphone_hears_it(
+    virtual_card: VirtualCard | None, gain: str, heard: bool
 ) -> None:
+    if virtual_card is None:
+        pytest.skip("needs a sound card")
+    virtual_card.do("echo", gain)
+    with Room():
+        played = await SoundCard().test_speaker()
+    assert played.success
+    assert played.heard is heard
+    if heard:
+        assert played.coupling_db == pytest.approx(-20.0, abs=1.0)
+
+
+@pytest.mark.parametrize(("db", "expected"), [(-24.0, 0.60), (-48.0, 0.20)])
+async def test_a_microphone_with_a_sound_in_front_of_it_says_how_loud_it_is(
+    virtual_card: VirtualCard | None, db: float, expected: float
+) -> None:
+    """-60 dBFS is 0 and full scale is 1, so that the reference's example of 0.6 is -24 dBFS."""
     if virtual_card is None:
         heard = await SoundCard().test_mic()
         assert not heard.success
         return
-    listening = asyncio.create_task(SoundCard().test_mic())
-    while not listening.done():  # the virtual microphone hears the virtual speaker
-        await SoundCard().test_speaker()
-    heard = await listening
+    room = Room()
+    playing = asyncio.create_task(asyncio.to_thread(room.play, tone(4.0, db)))
+    await asyncio.sleep(0.5)
+    heard = await SoundCard().test_mic()
     assert heard.success, heard.error
-    assert heard.level == pytest.approx(
-        TONE_PEAK,
-        abs=0.05,  # two sound servers' resamplers overshoot a little
-    )
+    assert heard.level == pytest.approx(expected, abs=0.03)
+    assert heard.clipped is False
+    assert heard.rate == 48_000
+    await playing
 
 
 async def test_a_silent_microphone_is_no_success(virtual_card: VirtualCard | None) -> None:

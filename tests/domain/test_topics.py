@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from clawft.domain import events, topics
+from clawft.domain import events, topics, voice
 from clawft.domain.approvals import Approval
 from clawft.domain.budgets import BudgetState
 from clawft.domain.canvas import CanvasCommand
@@ -137,6 +137,15 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (
         events.ToolCalled("call-1", "sing", {"song": "x"}, "sess-1"),
         {"tool:call": {"id": "call-1", "name": "sing", "arguments": {"song": "x"}, "session_key": "sess-1"}},
+    ),
+    (
+        events.VoiceHappened(voice.Transcript("stop", final=True, taken=False)),
+        {"voice:transcript": {"text": "stop", "final": True, "taken": False}},
+    ),
+    (events.VoiceHappened(voice.VoiceLevel(0.6)), {"voice:level": {"level": 0.6}}),
+    (
+        events.VoiceHappened(voice.DeviceNews(available=False, reason="gone")),
+        {"voice:device": {"available": False, "reason": "gone"}},
     ),
     (
         events.ActorHappened("failed", "cron", "why"),

@@ -2,8 +2,8 @@
 
 The verbs are ``check``, ``mic``, ``speaker`` and ``devices``; each prints one line of JSON. It is for the
 time in which voice is switched off, and needs no package but sounddevice and numpy. PortAudio is kept out of
-the host's process: with a broken ALSA configuration ``import sounddevice`` aborts the process (SIGABRT), with a
-frozen sound server closing a stream hangs for ever, and its list of devices never changes once it is loaded.
+the host's process: with a broken ALSA configuration ``import sounddevice`` aborts the process (SIGABRT), with
+a frozen sound server closing a stream hangs for ever, and its list of devices never changes once loaded.
 """
 
 import sys
