@@ -77,6 +77,7 @@ from clawft.messages.models import ListProviders
 from clawft.messages.outbox import ListDeliveries
 from clawft.messages.sessions import CloseSessions, CountSessions
 from clawft.messages.tokens import ListTokens, TokenEnded
+from clawft.messages.voice import CloseVoice
 from clawft.runtime import ActorEvent, Ask, NoSuchActor, System
 from clawft.store.agents import AgentStore
 from clawft.store.approvals import ApprovalStore
@@ -344,6 +345,7 @@ class App:
             self._server.refuse_new_work()
         await self._stop_cron()
         await self._close_sessions()
+        await self._close_voice()
         if self._server is not None:
             await self._server.stop()
         left = await self.system.shutdown(3.0)
@@ -358,6 +360,12 @@ class App:
             cron = self.system.find("cron")
             cron.halt("the host shuts down")
             await cron.stopped(1.0)
+
+    async def _close_voice(self) -> None:
+        try:
+            await self.system.ask("voice", CloseVoice(), timeout=3.0)
+        except Exception as error:
+            log.warning("the voice device did not close: %s", error)
 
     async def _close_sessions(self) -> None:
         """Turns end as stopped by the host, while the store still takes what they have to say."""

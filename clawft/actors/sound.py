@@ -50,6 +50,8 @@ MEASURE_WITHIN = 2.5
 """Seconds; the contract allows three."""
 SPEECH_WITHIN = 60.0
 """Seconds to make or to recognise a whole recording."""
+GONE_WITHIN = 2.0
+"""Seconds a process has to be gone when it is killed."""
 CLOSE_WITHIN = 0.25
 """Seconds to let go of the microphone; then the process goes instead."""
 
@@ -94,6 +96,7 @@ class Sound:
             died=self._speech_died,
         )
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._ending: set[asyncio.Task[Any]] = set()
         self._device = SetDevice(open=False)
         self._engines = SetSpeech("pocketsphinx", "espeak")
         self._opened: DeviceOpened | None = None
@@ -182,10 +185,18 @@ class Sound:
             log.warning("the process at the sound card did not let go of it, and is killed")
         self.end()
 
+    async def gone(self) -> None:
+        """Both processes have gone when it returns."""
+        self.end()
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=GONE_WITHIN)
+
     def end(self) -> None:
         """Both processes go."""
         for task in self._tasks.values():
             task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
         self._tasks.clear()
         self._opened = self._ready = None
         self._speech_is_ready.clear()

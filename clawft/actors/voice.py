@@ -40,6 +40,7 @@ from clawft.errors import Conflict, Invalid, Unavailable
 from clawft.messages.channels import ChannelReport, ChannelUsed
 from clawft.messages.config import ConfigChanged, SecretOf, WatchConfig
 from clawft.messages.voice import (
+    CloseVoice,
     GetSpeechFormat,
     GetVoiceStatus,
     HearWords,
@@ -205,6 +206,12 @@ class Voice(Actor):
             key: str | None = await self.ask("config", SecretOf(provider, base))
             keys[provider] = key or ""
         self._sound.set_engines(engines_of(self._config, keys, bases))
+
+    @on(CloseVoice)
+    async def close(self, _: CloseVoice) -> Ok:
+        self._talk.stop()
+        await self._sound.gone()
+        return Ok()
 
     # -- talking
 

@@ -60,6 +60,10 @@ class TestSpeaker(Ask[SpeakerTest], frozen=True):
     __test__ = False
 
 
+class CloseVoice(Ask[Ok], frozen=True):
+    """The host shuts down: answered when the children are gone."""
+
+
 class PushToTalk(Ask[Ok], frozen=True):
     """A person pressed the button to talk, or let it go."""
 

@@ -1,4 +1,4 @@
-"""A conversation, told what the two children would tell it: who is answered, and what an interruption does."""
+"""A conversation, told what the two children would tell it: who is answered, what an interruption does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -71,7 +71,7 @@ class Table:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.talk = Conversation(
             self.sound,  # type: ignore[arg-type]  # of which it uses three members
-            ask=self.ask,  # type: ignore[arg-type]  # typed by each message
+            ask=self.ask,
             side=self,
             background=self.background,
         )

@@ -29,7 +29,7 @@ class Person:
         self.questions: list[str] = []
         self.decisions: list[Decide] = []
         self.tasks: list[asyncio.Task[Any]] = []
-        self.approval = SpokenApproval(self, ask=self.ask, background=self.background)  # type: ignore[arg-type]
+        self.approval = SpokenApproval(self, ask=self.ask, background=self.background)
 
     async def hear(self, seconds: float, question: str = "") -> str:
         self.questions.append(question)
@@ -66,9 +66,7 @@ async def test_a_refusal_refuses(words: str) -> None:
     assert await Person(words).is_asked() == ["deny"]
 
 
-@pytest.mark.parametrize(
-    "words", ["yes", "approve", "approve it", "okay do it", "PHRASE", "approve PHRASE now"]
-)
+@pytest.mark.parametrize("words", ["yes", "approve", "approve it", "PHRASE", "approve PHRASE now"])
 async def test_nothing_else_allows_and_it_is_asked_again(words: str) -> None:
     person = Person(*[words] * TRIES)
     assert await person.is_asked() == []

@@ -145,3 +145,5 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+    # What it had still said is read by nobody, and a pipe with unread bytes is closed by nobody either.
+    process._transport.close()  # type: ignore[attr-defined]
