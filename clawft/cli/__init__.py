@@ -30,6 +30,7 @@ COMMANDS = {
     "dead-letters": ("actors", "Show the messages that no one handled."),
     "watch": ("watch", "Print events as they happen."),
     "mcp": ("mcp", "Offer a host's tools and agents over standard input and output; show servers."),
+    "voice": ("voice", "Train wake phrases."),
     "audit": ("audit", "Show who did what; check that nothing was changed since."),
     "backup": ("backup", "Copy all of a host's data into one file, while it runs."),
     "restore": ("backup", "Bring back what a backup holds."),
