@@ -119,16 +119,16 @@ def blobs(count: int, middle: float, seed: int) -> Windows:
 
 
 def test_a_network_learns_and_its_scaling_is_part_of_its_weights() -> None:
-    positives, others = blobs(300, 3.3, 1), blobs(900, 3.0, 2)
+    positives, others = blobs(200, 3.6, 1), blobs(600, 3.0, 2)
     scale, network = Scale.of(others), Network(np.random.default_rng(0))
     negatives = Negatives(scale.applied(others), np.empty(0, np.int64))
     losses = []
-    for epoch in range(5):
-        losses.append(network.epoch(scale.applied(positives), negatives, epoch / 5))
+    for epoch in range(12):
+        losses.append(network.epoch(scale.applied(positives), negatives, epoch / 12))
         negatives = hardest(network.weights, negatives.windows)
     assert losses[-1] < 0.5 * losses[0]
     weights = scale.undone(network.weights)
-    unseen = all_logits(weights, blobs(100, 3.3, 3)), all_logits(weights, blobs(100, 3.0, 4))
+    unseen = all_logits(weights, blobs(100, 3.6, 3)), all_logits(weights, blobs(100, 3.0, 4))
     assert (unseen[0] > 0).mean() > 0.9 > 0.1 > (unseen[1] > 0).mean()
 
 

@@ -1,7 +1,10 @@
 """Examples: spoken texts as the embeddings a network is trained and judged with."""
 
 import functools
+import multiprocessing
+import os
 import signal
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +64,16 @@ class Windows(NamedTuple):
 
 
 def start_worker() -> None:
-    """What a process of a pool does first: leave Ctrl-C to its parent."""
+    """What a process of a pool does first: leave Ctrl-C to its parent, and end when that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A pool's process waits for work for ever when its parent was killed.
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def said(order: Order) -> list[Clip]:

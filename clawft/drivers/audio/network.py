@@ -18,6 +18,8 @@ DECAY = 0.9, 0.999
 TINY = 1e-8
 WEIGHT_DECAY = 1e-4
 """Of the hidden weights, a step."""
+RARE = -2.0
+"""The logit of what says nothing to any neuron, at first: most sound is not the phrase."""
 DROPPED = 0.2
 """Share of hidden neurons left out in a step: few speakers must stand for many."""
 HARD_SHARE = 0.25
@@ -70,7 +72,7 @@ class Network:
             random.standard_normal((INPUTS, HIDDEN), np.float32) * np.float32(np.sqrt(2 / INPUTS)),
             np.zeros(HIDDEN, np.float32),
             random.standard_normal(HIDDEN, np.float32) * np.float32(np.sqrt(1 / HIDDEN)),
-            np.zeros((), np.float32),
+            np.full((), RARE, np.float32),
         )
         self._means = [np.zeros_like(value) for value in self.weights]
         self._squares = [np.zeros_like(value) for value in self.weights]

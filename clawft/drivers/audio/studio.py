@@ -70,7 +70,7 @@ class Studio:
         self._progress(what, begin)
         for made in self._pool.map(make, of, chunksize=CHUNK):
             found.append(made)
-            self._progress(what, begin + (end - begin) * len(found) / len(of))
+            self._progress(what, min(end, begin + (end - begin) * len(found) / len(of)))
         return found
 
 
