@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from clawft.drivers.atomic import write
 from clawft.errors import Invalid, UsageError
 
 DATABASE = "clawft.db"
 FILES = ("config.json", "secret", "secrets.json", "webhook-secret")
-FOLDERS = ("agents", "skills", "keys")
+FOLDERS = ("agents", "skills", "keys", "wake")
 WORKSPACE = "workspace"
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -25,6 +26,10 @@ PENDING = "restore.pending"
 """A folder that takes the place of what is there at the next start."""
 ASIDE = "before-restore"
 """Where what was there goes."""
+ASIDE_NAME, CLEARED = ".aside", ".cleared"
+"""In the folder that lies ready: where what was there goes, and that all of it has gone."""
+NOT_KEPT = "wake/speech"
+"""Can be made again, and is large."""
 
 
 def make(data: Path, file: Path, *, workspace: bool, version: str) -> int:
@@ -72,7 +77,7 @@ def _others(data: Path, workspace: bool) -> Iterator[Path]:
             yield data / name
     for folder in (*FOLDERS, *((WORKSPACE,) if workspace else ())):
         for path in sorted((data / folder).rglob("*")):
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and not path.is_relative_to(data / NOT_KEPT):
                 yield path
 
 
@@ -155,22 +160,36 @@ def _check(database: Path, newest: int) -> None:
 def take_pending(data: Path) -> Path | None:
     """Put what lies ready in the place of what is there; where that went. With the folder's lock held.
 
-    Interrupted anywhere, the next start goes on with it: each part is moved, and none is copied.
+    Interrupted anywhere, the next start goes on with it: all that is there is moved away first, and only when
+    that is done is what lies ready moved in. So nothing new is ever taken for something old.
     """
     ready = data / PENDING
     if not ready.is_dir():
         return None
-    aside = data / ASIDE / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    aside.mkdir(mode=0o700, parents=True)
-    names = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *FILES, *FOLDERS, WORKSPACE)
-    for name in names:
-        if name == WORKSPACE and not (ready / WORKSPACE).exists():
-            continue  # the backup was made without it
-        if name.startswith(DATABASE) and not (ready / DATABASE).exists():
-            continue  # an earlier try has moved it
-        if (data / name).exists():
-            (data / name).rename(aside / name)
+    aside = _aside_for(data, ready)
+    if not (ready / CLEARED).exists():
+        for name in _replaced(ready):
+            if (data / name).exists():
+                (data / name).rename(aside / name)
+        write(ready / CLEARED, b"")
+    for name in _replaced(ready):
         if (ready / name).exists():
             (ready / name).rename(data / name)
     shutil.rmtree(ready)
+    return aside
+
+
+def _replaced(ready: Path) -> Iterator[str]:
+    """The workspace stays where the backup was made without it."""
+    yield from (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *FILES, *FOLDERS)
+    if (ready / WORKSPACE).exists():
+        yield WORKSPACE
+
+
+def _aside_for(data: Path, ready: Path) -> Path:
+    """The same folder, however often it is begun."""
+    if not (ready / ASIDE_NAME).exists():
+        write(ready / ASIDE_NAME, datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ").encode())
+    aside = data / ASIDE / (ready / ASIDE_NAME).read_text()
+    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
     return aside
