@@ -135,11 +135,14 @@ class Room:
 
 
 class Listener:
-    """Ears at the speaker: everything it plays, with the time each piece came."""
+    """Ears at the speaker, or elsewhere: everything that is played there, with the time each piece came."""
+
+    def __init__(self, where: str = "speaker.monitor") -> None:
+        self._where = where
 
     def __enter__(self) -> "Listener":
         self._process = subprocess.Popen(
-            _at_once("parec", *RAW, "--device=speaker.monitor", "--latency-msec=20"),
+            _at_once("parec", *RAW, f"--device={self._where}", "--latency-msec=20"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
@@ -166,10 +169,10 @@ class Listener:
         found = [samples for _, samples in self.pieces()]
         return np.concatenate(found) if found else silence(0.0)
 
-    def loud(self, since: float = 0.0) -> list[float]:
+    def loud(self, since: float = 0.0, least: float = AUDIBLE) -> list[float]:
         """The times at which something was to be heard."""
         return [
             at
             for at, piece in self.pieces()
-            if at >= since and float(np.max(np.abs(piece), initial=0.0)) > AUDIBLE
+            if at >= since and float(np.max(np.abs(piece), initial=0.0)) > least
         ]

@@ -10,7 +10,7 @@ import pytest
 from clawft.domain.values import UNSET
 from clawft.drivers.audio import card as cards
 from clawft.drivers.audio.card import SoundCard
-from tests.audio.conftest import VirtualCard
+from tests.audio.card import VirtualCard
 from tests.audio.people import Room, tone
 
 

@@ -30,7 +30,7 @@ from clawft.messages.voice import (
     TestMic,
     TestSpeaker,
 )
-from tests.audio.conftest import VirtualCard
+from tests.audio.card import VirtualCard
 from tests.audio.people import RATE, say, silence, word_errors
 from tests.audio.talker import ANSWER, SOON, Talker
 
