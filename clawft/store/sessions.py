@@ -8,6 +8,7 @@ import msgspec
 
 from clawft.domain.context import Said
 from clawft.domain.sessions import ChatMessage, SessionDetail, SessionRecord, SessionSummary, ToolCallInfo
+from clawft.domain.topics import messages_of
 from clawft.domain.values import UNSET, Ok
 from clawft.errors import Conflict, NotFound
 from clawft.runtime import Reply
@@ -23,6 +24,10 @@ _ADD_MESSAGE = """
 _AMEND = """
     UPDATE messages SET content = ?1 WHERE session_key = ?2 AND seq = (
         SELECT max(seq) FROM messages WHERE session_key = ?2 AND role = 'assistant')"""
+# What was said is also in the frames that are kept for those who come back: the last thousand of all of them.
+_FORGET_TOLD = """
+    DELETE FROM events WHERE topic = 'chat:message'
+    AND json_extract(CAST(body AS TEXT), '$.data.session_key') = ?"""
 _COUNT_MESSAGES = "UPDATE sessions SET message_count = message_count + ?, updated_at = ? WHERE key = ?"
 _MESSAGES = "SELECT role, content, timestamp, tool_calls FROM messages WHERE session_key = ? ORDER BY seq"
 _LATEST = """
@@ -90,7 +95,8 @@ class SessionStore:
         return self._store.write(lambda: _amend(key, content))
 
     def delete(self, key: str) -> Reply[None]:
-        """Forget the session with its messages and turns. Runs and usage stay: they were spent."""
+        """Forget the session with its messages and turns, also as they were told. Runs and usage stay: they
+        were spent."""
         return self._store.write(lambda: _delete(key))
 
     def count(self) -> Reply[int]:
@@ -182,6 +188,9 @@ def _sum_up(key: str, upto: int, summary: str, at: datetime) -> None:
 def _delete(key: str) -> None:
     if not SessionRow.delete().where(SessionRow.key == key).execute():
         raise no_session(key)
+    raw = connection()
+    raw.execute("DELETE FROM events WHERE topic = ?", (messages_of(key),))
+    raw.execute(_FORGET_TOLD, (key,))
 
 
 def _count_by_agent() -> dict[str, int]:

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from clawft.domain import topics
+from clawft.domain.events import MessageAdded
 from clawft.domain.sessions import ChatMessage, SessionRecord, SessionSummary, ToolCallInfo
 from clawft.errors import Conflict, NotFound
 from clawft.store import Store
+from clawft.store.events import EventStore
 from clawft.store.sessions import SessionStore
 from tests.store.conftest import NOW, after
 
@@ -86,6 +89,21 @@ def test_a_message_to_an_unknown_session_leaves_nothing(sessions: SessionStore) 
     with pytest.raises(NotFound):
         sessions.append("sess-9", [said("hello")]).get(timeout=WAIT)
     assert sessions.latest("sess-9", 10).get(timeout=WAIT) == ("", ())
+
+
+def test_what_was_told_of_a_deleted_session_is_forgotten_too(sessions: SessionStore, store: Store) -> None:
+    kept = EventStore(store)
+    for key in ("sess-1", "sess-2"):
+        sessions.create(record(key)).get(timeout=WAIT)
+        drafts = topics.drafts(MessageAdded(key, said(f"secret of {key}")))
+        frames = [topics.encode(draft, NOW, int(key[-1])) for draft in drafts]
+        kept.append(frames, NOW).get(timeout=WAIT)
+    sessions.delete("sess-1").get(timeout=WAIT)
+    left = kept.since("chat:message", 0).get(timeout=WAIT) + kept.since("sessions:sess-2", 0).get(
+        timeout=WAIT
+    )
+    assert [b"secret of sess-2" in frame.body for frame in left] == [True, True]
+    assert kept.since("sessions:sess-1", 0).get(timeout=WAIT) == ()
 
 
 def test_a_deleted_session_takes_its_messages_along(sessions: SessionStore) -> None:
