@@ -91,6 +91,16 @@ def test_a_message_to_an_unknown_session_leaves_nothing(sessions: SessionStore) 
     assert sessions.latest("sess-9", 10).get(timeout=WAIT) == ("", ())
 
 
+def test_the_latest_answer_is_amended_and_nothing_else(sessions: SessionStore) -> None:
+    sessions.create(record("sess-1")).get(timeout=WAIT)
+    answers = [ChatMessage("assistant", text, after(1)) for text in ("first", "second")]
+    sessions.append("sess-1", (said("a"), answers[0], said("b"), answers[1], said("c"))).get(timeout=WAIT)
+    sessions.amend("sess-1", "heard").get(timeout=WAIT)
+    sessions.amend("sess-2", "nobody").get(timeout=WAIT)
+    contents = [message.content for message in sessions.messages("sess-1").get(timeout=WAIT)]
+    assert contents == ["a", "first", "b", "heard", "c"]
+
+
 def test_what_was_told_of_a_deleted_session_is_forgotten_too(sessions: SessionStore, store: Store) -> None:
     kept = EventStore(store)
     for key in ("sess-1", "sess-2"):
