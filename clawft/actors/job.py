@@ -15,7 +15,7 @@ from clawft.actors.run import Run
 from clawft.actors.whole import whole
 from clawft.domain.cron import ALERT_AFTER, DISABLE_AFTER, MOST_WAITING, CronJob, RunEnd
 from clawft.domain.events import CronAlert, CronRan
-from clawft.domain.firing import Plan, Skip, grace, plan, too_late
+from clawft.domain.firing import Plan, Skip, grace, passed_over, plan, too_late
 from clawft.domain.values import UNSET, Success
 from clawft.errors import Conflict
 from clawft.messages.cron import RunJob, Tick, UpdateJob
@@ -38,6 +38,9 @@ class Troubled(Tell, frozen=True):
 
     id: str
     trouble: str
+
+
+TOO_MANY = f"{MOST_WAITING} runs wait already"
 
 
 class Job(Actor):
@@ -98,6 +101,10 @@ class Job(Actor):
         stale = [slot for slot in self._waiting if too_late(self._job, slot, now)]
         if stale:
             await self._drop(stale, "the host was away for longer than a run may be late", now)
+        due = plan(self._job, now)
+        if due is not None and due.runs and self._waiting and self._job.policy.missed == "latest":
+            # Claimed before the host died, begun by nobody, and no longer the latest.
+            await self._drop(self._waiting, passed_over(self._job, due.runs[-1]), now)
         if await self._ledger.is_ahead(self.name, now):
             await self._rewind(now)
         self._settled = True
@@ -115,15 +122,15 @@ class Job(Actor):
 
     def _fitted(self, due: Plan) -> Plan:
         """What is due, as far as the runs under way and waiting leave room for it."""
-        if not self._running and not self._waiting:
-            return due
+        if not self._running and (not self._waiting or self._job.policy.missed == "all"):
+            return _without(due, due.runs[MOST_WAITING - len(self._waiting) :], TOO_MANY)
         overlap = self._job.policy.overlap
         if overlap == "skip":
             return _without(due, due.runs, "the run before it was still under way")
         if overlap == "replace" and due.runs:
             self._replace(due.runs[-1])
         room = MOST_WAITING - len(self._waiting)
-        return _without(due, due.runs[room:], f"{MOST_WAITING} runs wait already")
+        return _without(due, due.runs[room:], TOO_MANY)
 
     def _replace(self, slot: datetime) -> None:
         if self._run is not None and self._running:

@@ -38,7 +38,7 @@ def plan(job: CronJob, now: datetime) -> Plan | None:
     runs = in_time[-_most(job) :]
     too_old = f"it was more than {grace(job).total_seconds():g} s late"
     skips = [Skip(slot, too_old) for slot in late]
-    skips += [Skip(slot, _passed_over(job, runs[-1])) for slot in in_time[: -_most(job)]]
+    skips += [Skip(slot, passed_over(job, runs[-1])) for slot in in_time[: -_most(job)]]
     return Plan(tuple(runs), (*many, *skips), next_run)
 
 
@@ -68,7 +68,7 @@ def _most(job: CronJob) -> int:
     return job.policy.catch_up if job.policy.missed == "all" else 1
 
 
-def _passed_over(job: CronJob, latest: datetime) -> str:
+def passed_over(job: CronJob, latest: datetime) -> str:
     if job.policy.missed == "all":
         return f"more than {job.policy.catch_up} slots were missed"
     return f"the later slot {latest:%Y-%m-%dT%H:%M:%SZ} ran for it"

@@ -99,6 +99,22 @@ async def test_what_waits_when_the_host_dies_runs_after_the_restart(
     await again.stop()
 
 
+async def test_what_waits_when_the_host_dies_makes_room_for_a_later_slot(
+    tmp_path: Path, clock: StillClock
+) -> None:
+    host = Host(tmp_path / "data", clock)
+    await minutely(host, missed="latest", overlap="queue")
+    await host.tick(minutes=1)
+    await until(lambda: host.sessions.sent)
+    await host.tick(minutes=1)
+    assert await host.ledger() == [(at(0), "running"), (at(1), "queued")]
+    again = await restarted(host, tmp_path, minutes=1)
+    again.sessions.gate.set()
+    await ticked_until(again, [(at(0), "interrupted"), (at(1), "skipped"), (at(2), "done")])
+    assert "the later slot" in await reason(again, at(1))
+    await again.stop()
+
+
 async def test_what_waited_longer_than_the_grace_is_skipped(tmp_path: Path, clock: StillClock) -> None:
     host = Host(tmp_path / "data", clock)
     job = await minutely(host, missed="all")

@@ -50,10 +50,14 @@ async def talker(tmp_path: Path, virtual_card: VirtualCard | None) -> AsyncItera
 
 def microphone_is_open() -> bool:
     """Whether PulseAudio knows anybody who records from it."""
-    listed = subprocess.run(
-        ["pactl", "list", "short", "source-outputs"], capture_output=True, text=True, timeout=10, check=True
-    )
-    return "protocol-native" in listed.stdout and "module-" not in listed.stdout.split("protocol-native")[0]
+
+    def listed(what: str) -> list[list[str]]:
+        command = ["pactl", "list", "short", what]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return [line.split("\t") for line in found.stdout.splitlines()]
+
+    (number,) = (row[0] for row in listed("sources") if row[1] == "mic")
+    return any(row[1] == number for row in listed("source-outputs"))
 
 
 def sentence_in(sound: Any) -> str:

@@ -25,7 +25,7 @@ import msgspec
 from clawft.actors.cron import Cron
 from clawft.domain.cron import CronJob, CronRun, Policy
 from clawft.domain.sessions import ChatMessage, SessionSummary
-from clawft.messages.cron import CreateJob, ListJobs, Tick
+from clawft.messages.cron import CreateJob, ListJobs, Tick, UpdateJob
 from clawft.messages.sessions import OpenSession, SendMessage
 from clawft.runtime import Actor, System, on
 from clawft.store import Store
@@ -268,11 +268,17 @@ async def _go_through(system: System, ledger: CronStore, clock: Clock, life: Lif
             clock.offset, clock.change = offsets[step], clock.change + 1
         system.tell("cron", Tick(clock()))
         if changed or step == 0:
-            await asyncio.sleep(0.02)  # for jobs that look back; the next step finds them done
+            await _looked(system, ledger)
         if changed or clock() >= due_next:
             due_next = await _decided(ledger, clock())
             await _quiet(system, ledger, clock)
         os.write(looks, f"{clock().timestamp()}\n".encode())
+
+
+async def _looked(system: System, ledger: CronStore) -> None:
+    """Wait until every job has looked back: what is asked after the tick is answered after it."""
+    for job in await ledger.all():
+        await system.ask("cron", UpdateJob(job.id))
 
 
 async def _decided(ledger: CronStore, now: datetime) -> datetime:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from clawft.domain.recordings import wav_of
 from clawft.drivers.tools.sandbox import why_no_sandbox
+from tests.audio.spoken import needs_voices, said
 from tests.drivers.test_shell import alive
 from tests.scenarios.process import HostProcess
 
@@ -51,14 +53,22 @@ def test_bad_arguments_are_refused_in_a_sentence(host: HostProcess, tool: str) -
     assert use(host, tool, no_such_argument=1).startswith(f"{tool} was not called: ")
 
 
-@pytest.mark.parametrize("tool", ["voice_listen", "voice_speak", "audio_transcribe", "audio_synthesize"])
-def test_the_voice_says_that_it_is_not_there(host: HostProcess, tool: str) -> None:
-    arguments = {
-        "voice_speak": {"text": "hi"},
-        "audio_transcribe": {"path": "a.wav"},
-        "audio_synthesize": {"text": "hi", "path": "a.wav"},
-    }
-    assert "no voice here" in use(host, tool, **arguments.get(tool, {}))
+@pytest.mark.parametrize("tool", ["voice_listen", "voice_speak"])
+def test_the_voice_says_that_it_is_switched_off(host: HostProcess, tool: str) -> None:
+    assert "switched off" in use(host, tool, **({"text": "hi"} if tool == "voice_speak" else {}))
+
+
+@needs_voices
+def test_words_become_a_recording_and_a_recording_words(host: HostProcess) -> None:
+    assert "seconds of speech" in use(host, "audio_synthesize", text="The door is open.", path="a.wav")
+    wave_file = host.data_dir / "workspace" / "a.wav"
+    assert wave_file.read_bytes()[:4] == b"RIFF"
+    pcm = said("go forward ten meters")
+    wave_file.write_bytes(wav_of(16_000, pcm))
+    assert "go forward ten meters" in use(host, "audio_transcribe", path="a.wav")
+    wave_file.write_bytes(b"no sound at all")
+    assert "no WAV file" in use(host, "audio_transcribe", path="a.wav")
+    assert "does not exist" in use(host, "audio_transcribe", path="b.wav")
 
 
 def test_a_message_is_said_where_it_is_addressed_to(host: HostProcess) -> None:

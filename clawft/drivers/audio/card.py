@@ -11,7 +11,7 @@ import msgspec
 from clawft.domain.values import UNSET
 from clawft.domain.voice import Availability, MicTest, SoundDevice, SpeakerTest
 from clawft.domain.voice_wire import DeviceName, MicMeasured, SpeakerMeasured
-from clawft.drivers.audio.probe import BROKEN_HINT, Finding
+from clawft.drivers.audio.finding import BROKEN_HINT, Finding
 from clawft.errors import Unavailable
 
 LIMIT = 2.5

@@ -11,6 +11,10 @@ RATE = 16_000
 """Samples a second of what is recognised."""
 
 
+PIECE = RATE // 5
+"""Bytes that are taken at once: 100 ms."""
+
+
 class EngineFailed(Exception):
     """An engine did not do its work; the sentence says which and why, for the person who spoke."""
 
@@ -42,6 +46,19 @@ class Recogniser(Protocol):
 
     def end(self) -> str:
         """The utterance is over: its words, empty when there were none. Raises ``EngineFailed``."""
+
+    def recognise(self, pcm: bytes, language: str) -> str:
+        """The words of a whole recording. Raises ``EngineFailed``."""
+
+
+class InPieces:
+    """For engines that take a recording as they take an utterance."""
+
+    def recognise(self: "Recogniser", pcm: bytes, language: str) -> str:
+        self.begin(language)
+        for at in range(0, len(pcm), PIECE):
+            self.take(pcm[at : at + PIECE])
+        return self.end()
 
 
 class Synthesiser(Protocol):

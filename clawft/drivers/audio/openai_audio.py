@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from clawft.drivers.audio.engines import RATE, EngineFailed, Sound
+from clawft.drivers.audio.engines import RATE, EngineFailed, InPieces, Sound
 from clawft.drivers.models.failures import in_words
 from clawft.drivers.models.openai import NO_KEY
 
@@ -31,7 +31,7 @@ REFUSED_FORMAT = (400, 415, 422)
 WORTH_A_RETRY = ("unavailable", "connection")
 
 
-class OpenAiRecogniser:
+class OpenAiRecogniser(InPieces):
     """Speech to text. An utterance is sent when it is over, as a WAV."""
 
     name = "openai"

@@ -12,25 +12,14 @@ from typing import Any
 
 import msgspec
 
-from clawft.domain.voice_wire import DeviceName, Devices, MicMeasured, Said, SpeakerMeasured
+from clawft.domain.voice_wire import Devices, MicMeasured, Said, SpeakerMeasured
+from clawft.drivers.audio.finding import BROKEN_HINT, Finding
 from clawft.drivers.audio.streams import NoDevice, Streams, devices_of, find_device, portaudio
 from clawft.drivers.audio.trying import Trying
 
 NAP = 0.02
 LIMIT = 2.0
 """Seconds the sound of a test may take to come."""
-
-BROKEN_HINT = "the ALSA configuration is probably broken: look at ~/.asoundrc and /etc/asound.conf"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What was found; ``error`` is empty when all went well."""
-
-    error: str = ""
-    hint: str = ""
-    mic: MicMeasured | None = None
-    speaker: SpeakerMeasured | None = None
-    devices: tuple[DeviceName, ...] = ()
 
 
 class Open:

@@ -2,12 +2,14 @@
 
 import io
 import wave
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from clawft.domain.recordings import wav_of
 from clawft.drivers.audio.engines import RATE
 from clawft.errors import Invalid
+
+if TYPE_CHECKING:
+    from clawft.drivers.audio.rings import Samples  # with numpy, which a start can do without
 
 LONGEST = 600
 """Seconds of a recording that is taken."""
@@ -17,6 +19,8 @@ __all__ = ["read_wav", "wav_of"]
 
 def read_wav(data: bytes, name: str) -> bytes:
     """Its sound at 16 kHz, 16 bit, mono. Raises ``Invalid`` for what is no WAV file."""
+    import numpy as np
+
     try:
         with wave.open(io.BytesIO(data)) as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
@@ -35,7 +39,9 @@ def read_wav(data: bytes, name: str) -> bytes:
     return bytes((np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def _floats(frames: bytes, width: int, name: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+def _floats(frames: bytes, width: int, name: str) -> "Samples":
+    import numpy as np
+
     if width == 1:
         return (np.frombuffer(frames, np.uint8).astype(np.float32) - 128.0) / 128.0
     if width == 2:

@@ -41,8 +41,6 @@ AHEAD = 3.0
 ALIVE_EVERY = 0.5
 LONGEST = 30
 """Seconds of an utterance; what comes after is not recognised."""
-PIECE = RATE // 5
-"""Bytes of a file that are recognised at once: 100 ms."""
 
 
 class Failing:
@@ -60,6 +58,9 @@ class Failing:
         return ""
 
     def end(self) -> str:
+        raise self._why
+
+    def recognise(self, pcm: bytes, language: str) -> str:
         raise self._why
 
     def speak(self, text: str, language: str) -> "list[object]":
@@ -245,11 +246,7 @@ class SpeechChild:
         return Synthesised(order.id, rate, b"".join(sound.pcm for sound in sounds))
 
     def _read(self, order: Transcribe) -> Transcribed:
-        engine = recogniser(self._setting)
-        engine.begin(order.language)
-        for at in range(0, len(order.pcm), PIECE):
-            engine.take(order.pcm[at : at + PIECE])
-        return Transcribed(order.id, engine.end())
+        return Transcribed(order.id, recogniser(self._setting).recognise(order.pcm, order.language))
 
 
 def _engines(setting: SetSpeech) -> tuple[Recogniser, Synthesiser, list[str]]:

@@ -48,6 +48,12 @@ class Sphinx:
         self._is_open = False
         return self._hypothesis()
 
+    def recognise(self, pcm: bytes, language: str) -> str:
+        """Better than piece by piece: the loudness of the whole is known before its first word."""
+        self.begin(language)
+        self._decoder.process_raw(pcm, False, True)
+        return self.end()
+
     def _hypothesis(self) -> str:
         found = self._decoder.hyp()
         return found.hypstr.strip() if found is not None else ""

@@ -16,7 +16,7 @@ from wyoming.event import Event, Eventable, async_read_event, async_write_event
 from wyoming.info import Describe, Info
 from wyoming.tts import Synthesize, SynthesizeVoice
 
-from clawft.drivers.audio.engines import RATE, EngineFailed, Sound
+from clawft.drivers.audio.engines import RATE, EngineFailed, InPieces, Sound
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ LINE = 4 * 1024 * 1024
 """Bytes of one line of JSON. Older servers put hundreds of voices into one; asyncio's 64 KiB are too few."""
 
 
-class WyomingRecogniser:
+class WyomingRecogniser(InPieces):
     """Speech to text. Sound is sent while it is taken, so the server may work before the end."""
 
     name = "wyoming"
