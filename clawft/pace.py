@@ -16,8 +16,8 @@ thousand turns at once have the collector stop the loop for 200 ms at a time and
 
 
 ARENAS, ARENAS_MOST = -8, 2
-"""``M_ARENA_MAX`` of glibc's malloc.h. Each thread otherwise gets a heap of its own, up to eight a core, and what
-is free in one is of no use to the others."""
+"""``M_ARENA_MAX`` of glibc's malloc.h. Each thread otherwise gets a heap of its own, up to eight a core, and
+what is free in one is of no use to the others."""
 LARGE, LARGE_FROM = -3, 128 * 1024
 """``M_MMAP_THRESHOLD``: from this size on memory is the system's again as soon as it is free. Set by hand it
 stays; by itself it grows to 32 MiB with what is freed."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -125,5 +126,9 @@ class Talker:
         return [(message.role, message.content) for message in detail.messages]
 
     def children(self, name: str) -> list[psutil.Process]:
-        own = psutil.Process().children()
-        return [child for child in own if any(f"audio.{name}" in word for word in child.cmdline())]
+        found = []
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):  # it has ended by now
+                if any(f"audio.{name}" in word for word in child.cmdline()):
+                    found.append(child)
+        return found

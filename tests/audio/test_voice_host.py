@@ -237,7 +237,7 @@ async def test_each_setting_makes_a_difference_at_once(talker: Talker) -> None:
     await talker.until(lambda: not talker.children("io_child") and not talker.children("speech_child"))
 
     # A recording is made all the same; its process comes for it.
-    made = await talker.ask("voice", MakeSpeech("The door is open."))
+    made = await talker.ask("voice", MakeSpeech("The door is open.", "en"))
     assert made.rate > 8_000
     assert len(made.pcm) > made.rate
 
