@@ -180,7 +180,8 @@ class Sound:
             return
         self._io.send(self._device)
         try:
-            await asyncio.wait_for(self._closed.wait(), CLOSE_WITHIN)
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._closed.wait()
         except TimeoutError:
             log.warning("the process at the sound card did not let go of it, and is killed")
         self.end()
@@ -231,7 +232,8 @@ class Sound:
     async def _speech_there(self) -> int:
         self._run("speech", self._speech.run)
         try:
-            await asyncio.wait_for(self._speech_is_ready.wait(), SPEECH_WITHIN)
+            async with asyncio.timeout(SPEECH_WITHIN):
+                await self._speech_is_ready.wait()
         except TimeoutError:
             raise Unavailable("the process that speaks does not start", retry_after=5.0) from None
         return next(self._numbers)
@@ -245,7 +247,8 @@ class Sound:
             there = self._asked[key] = asyncio.get_running_loop().create_future()
             send()
         try:
-            return await asyncio.wait_for(asyncio.shield(there), seconds)
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(there)
         except TimeoutError:
             raise Unavailable(f"the sound system did not answer within {seconds:g} seconds") from None
         finally:

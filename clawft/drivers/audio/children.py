@@ -104,7 +104,9 @@ class Child(Generic[M]):
         patience = FIRST_SIGN
         while True:
             try:
-                body = await asyncio.wait_for(read(process.stdout), patience)
+                # wait_for may lose a cancellation that comes with a message (Python 3.11), and many come.
+                async with asyncio.timeout(patience):
+                    body = await read(process.stdout)
             except TimeoutError:
                 return f"it gave no sign of life for {patience:.0f} s, and was killed"
             if body is None:
@@ -141,7 +143,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         if process.stdin is not None:
             process.stdin.write(packed(Quit()))
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), QUIT_WITHIN)
+        async with asyncio.timeout(QUIT_WITHIN):
+            await process.wait()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
