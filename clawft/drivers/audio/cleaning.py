@@ -30,12 +30,29 @@ class Side:
     """One of the two signals: from the card's rate to frames."""
 
     def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._owed = 0
+        """Of silence that made no whole sample at ``RATE`` yet, in parts of one: ``rate`` make it whole."""
         self._resampler = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="HQ")
         self._rest: Samples = np.zeros(0, np.float32)
 
     def put(self, samples: Samples) -> None:
         if len(samples):
             self._rest = np.concatenate((self._rest, self._resampler.resample_chunk(samples)))
+
+    def put_silence(self, count: int) -> None:
+        """So many samples in which nothing was: they cost next to nothing."""
+        made, self._owed = divmod(self._owed + count * RATE, self._rate)
+        self._rest = np.concatenate((self._rest, np.zeros(made, np.float32)))
+
+    def take_all(self) -> bytes:
+        """All that makes whole frames."""
+        count = self.frames * FRAME
+        whole, self._rest = self._rest[:count], self._rest[count:]
+        return as_pcm(whole)
+
+    def drop(self) -> None:
+        self._rest = self._rest[FRAME:]
 
     @property
     def frames(self) -> int:
@@ -65,8 +82,15 @@ class Cleaning:
             self._apm = _apm(echo=echo, noise=noise)
 
     def clean(self, near: Samples, far: Samples, *, bypass: bool = False) -> Iterator[bytes]:
-        """Frames. ``far`` is what the speaker was really given; where it is missing, it was silent."""
+        """Frames. ``far`` is what the speaker was really given; where it is missing, it was silent.
+
+        ``bypass``: nothing is to be heard of the speaker, and nobody talks to us yet; it costs a third.
+        """
         self._near.put(near)
+        if bypass:
+            self._far.put_silence(len(far))
+            yield from self._unprocessed()
+            return
         self._far.put(far)
         while self._near.frames:
             far_frame = self._far.take() if self._far.frames else _SILENCE
@@ -74,11 +98,21 @@ class Cleaning:
                 far_frame = self._far.take()
                 self._too_many -= 1
             near_frame = self._near.take()
-            self._mind_drift()
-            yield near_frame if bypass else self._processed(near_frame, far_frame)
+            self._mind_drift(self._near.frames)
+            yield self._processed(near_frame, far_frame)
 
-    def _mind_drift(self) -> None:
-        self._least_ahead = min(self._least_ahead, self._far.frames - self._near.frames)
+    def _unprocessed(self) -> Iterator[bytes]:
+        pcm = self._near.take_all()
+        for at in range(0, len(pcm), 2 * FRAME):
+            self._far.drop()
+            if self._too_many and self._far.frames:
+                self._far.drop()
+                self._too_many -= 1
+            self._mind_drift(len(pcm) // (2 * FRAME) - at // (2 * FRAME) - 1)
+            yield pcm[at : at + 2 * FRAME]
+
+    def _mind_drift(self, near_frames: int) -> None:
+        self._least_ahead = min(self._least_ahead, self._far.frames - near_frames)
         self._watched += 1
         if self._watched < DRIFT_WATCH:
             return

@@ -54,7 +54,7 @@ from clawft.drivers.audio.streams import NoDevice, Streams, devices_of, look_aga
 from clawft.drivers.audio.trying import Trying
 from clawft.drivers.audio.wire import ChildEnd
 
-BUSY_NAP, IDLE_NAP = 0.008, 0.04
+BUSY_NAP, IDLE_NAP = 0.008, 0.06
 """Seconds between two looks at the rings: talking, and waiting for the wake word."""
 ALIVE_EVERY, LEVEL_EVERY = 0.5, 0.1
 TRY_EVERY = 1.0
