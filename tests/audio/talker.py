@@ -42,7 +42,8 @@ class Teller:
     """A model that tells a story to whoever asks for one, and answers everything else in one sentence."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        text = STORY if "story" in request.messages[-1].content else ANSWER
+        wish = request.messages[-1].content
+        text = STORY if "stor" in wish or "short" in wish else ANSWER  # as well as it is understood
         for word in text.split(" "):
             yield TextDelta(word + " ")
         yield Finished("end", Usage())
